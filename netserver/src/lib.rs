@@ -1,1 +1,2 @@
 //! An HTTP/1.1 server on mio.
+#![forbid(unsafe_code)]
