@@ -72,6 +72,7 @@ pub(crate) const fn place_of<const BITS: u32>(now: u64, deadline: u64) -> Place 
 
 /// The digit of `tick` at `level`.
 #[inline]
+#[allow(clippy::cast_possible_truncation)] // masked to at most 8 bits
 pub(crate) const fn digit<const BITS: u32>(tick: u64, level: u32) -> u32 {
     ((tick >> (level * BITS)) & (slots::<BITS>() as u64 - 1)) as u32
 }

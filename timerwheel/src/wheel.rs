@@ -64,6 +64,8 @@ pub struct TimerWheel<T, const BITS: u32 = 8> {
     /// one-shots takes values that cannot be copied.
     clone: Option<fn(&T) -> T>,
     sweep: sweep::Sweep,
+    /// Intervals due before this tick do not make up for what they missed.
+    skip_before: u64,
 }
 
 /// An entry that is due, handed out by [`TimerWheel::pop_expired`].
@@ -102,6 +104,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             due: Due::new(),
             clone: None,
             sweep: sweep::Sweep::new(),
+            skip_before: 0,
         }
     }
 
@@ -221,6 +224,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
+    /// Lets intervals leave out what they missed before `tick`, as if all were
+    /// [`Skip`](crate::MissedTicks::Skip): for a clock that has jumped, where making up for an
+    /// hour of ticks would help nobody.
+    pub fn skip_missed_before(&mut self, tick: u64) {
+        self.skip_before = self.skip_before.max(tick);
+    }
+
     /// Takes all entries out, and drops them. Handles from before are stale.
     pub fn clear(&mut self) {
         drop(self.take_all());
@@ -277,6 +287,12 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Entries that are due and not handed out, those that were cancelled since included.
+    #[inline]
+    pub fn due_len(&self) -> usize {
+        self.due.len()
     }
 
     /// Timers there is room for without allocating places.
@@ -385,7 +401,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         // changed.
         let value = self.clone?(&entry.value);
         self.due.pop_front();
-        let (next, missed) = self.store.rhythm_mut(index)?.next(deadline, self.now);
+        let skip = deadline < self.skip_before;
+        let (next, missed) = self.store.rhythm_mut(index)?.next(deadline, self.now, skip);
         let armed = self.next_arming();
         let earliest = Earliest { deadline: next, armed, index };
         let filed = self.filing.file(self.now, earliest, Place::NONE);
@@ -401,6 +418,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn take_all(&mut self) -> Store<T> {
         let mut empty = Self::with_levels(self.now);
         empty.armings = self.armings;
+        empty.skip_before = self.skip_before;
         core::mem::replace(self, empty).store
     }
 }

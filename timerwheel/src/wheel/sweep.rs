@@ -6,7 +6,7 @@
 
 use super::TimerWheel;
 use crate::level::Place;
-use crate::slot::{CHUNK_RECORDS, Earliest};
+use crate::slot::{CHUNK_RECORDS, Earliest, Slot};
 use crate::store::Entry;
 
 /// Garbage that is always allowed: 64 KiB of it.
@@ -71,7 +71,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Takes the garbage out of one slot; returns how many records it looked at.
     fn sweep_slot(&mut self, place: Place) -> usize {
-        if self.filing.slot(place).is_none_or(|slot| slot.is_empty()) {
+        if self.filing.slot(place).is_none_or(Slot::is_empty) {
             return 0;
         }
         let mut looked_at = 0;

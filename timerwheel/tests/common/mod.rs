@@ -177,7 +177,7 @@ impl<const BITS: u32> Pair<BITS> {
                 self.wheel.clear();
                 let now = self.model.now;
                 let (named, armings) = (self.model.named, self.model.armings);
-                self.model = Model { named, armings, ..Model::at(now) };
+                self.model = Model { armings, named, ..Model::at(now) };
             }
         }
         self.compare();
