@@ -151,20 +151,6 @@ impl<const BITS: u32> Filing<BITS> {
         slot.records(&self.pool)
     }
 
-    /// Puts records back that were taken from a place and are to stay there.
-    pub(crate) fn put_back(&mut self, place: Place, entry: Earliest) {
-        let slot = match self.slots.get_mut(place.index()) {
-            Some(slot) => {
-                self.occupancy.set::<BITS>(place);
-                slot
-            }
-            None => &mut self.overdue,
-        };
-        slot.push(entry.index, &mut self.pool);
-        slot.note(entry);
-        self.records += 1;
-    }
-
     /// Places there are to be swept.
     pub(crate) fn places(&self) -> usize {
         self.slots.len() + 1

@@ -264,12 +264,13 @@ impl<T> Timers<T> {
     ///
     /// In whole milliseconds, rounded up, because pollers count so: rounded down, a loop would
     /// spin through the last fraction of every wait. At most `i32::MAX` ms, what `epoll_wait`
-    /// takes. It may be short of the deadline if the earliest timer was cancelled or moved: then
-    /// nothing is due, and the next timeout is longer.
+    /// takes. It may be short of the deadline if many of the earliest timers were cancelled or
+    /// moved: then nothing is due, and the next timeout is longer.
     #[must_use = "the loop has to wake up by then"]
     pub fn timeout(&mut self, now: Instant) -> Option<Duration> {
         loop {
             self.settle();
+            self.wheel.refine_wakeup();
             let wakeup = self.wheel.next_wakeup();
             let until = wakeup.map(|tick| self.clock.instant(tick));
             self.sleep.begin(until.flatten());

@@ -56,7 +56,8 @@ fn operation<const BITS: u32>(random: &mut Random, pair: &Pair<BITS>) -> Op {
             Op::Advance { now: if random.below(10) == 0 { now.saturating_sub(step) } else { far } }
         }
         84..92 => Op::Pop,
-        92..98 => Op::PopAll,
+        92..96 => Op::PopAll,
+        96..98 => Op::Refine,
         98 => Op::Shrink,
         _ if random.below(8) == 0 => Op::Clear,
         _ => Op::PopAll,
@@ -101,6 +102,31 @@ fn random_operations_agree_with_the_model_on_small_levels() {
         random_run::<2>(seed, 120);
         random_run::<3>(seed, 120);
         random_run::<6>(seed, 120);
+    }
+}
+
+/// Long enough, with cancels and moves to earlier deadlines, for the sweep to go round.
+#[test]
+fn long_runs_that_leave_garbage_agree_with_the_model() {
+    for seed in 0..12 {
+        let mut random = Random(seed);
+        let mut pair = Pair::<1>::at(seed);
+        for _ in 0..3000 {
+            let now = pair.now();
+            let far = now + (1 << 20) + random.below(1 << 16);
+            let near = now + random.below(1 << 12);
+            let armed = pair.armed_so_far() as u64;
+            let timer = usize::try_from(armed.saturating_sub(1 + random.below(80))).unwrap();
+            pair.apply(match random.below(40) {
+                0..16 => Op::Insert { deadline: if random.below(8) == 0 { near } else { far } },
+                16..28 => Op::Cancel { timer },
+                28..34 => Op::Reschedule { timer, deadline: now + random.below(1 << 21) },
+                34..37 => Op::Refine,
+                37..39 => Op::Advance { now: now + random.below(64) },
+                _ => Op::PopAll,
+            });
+        }
+        pair.finish();
     }
 }
 

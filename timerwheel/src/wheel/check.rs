@@ -20,7 +20,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.check_entries();
         self.check_due();
         assert!(
-            self.garbage() <= self.len() + sweep::ALLOWANCE,
+            self.garbage() <= self.len() + sweep::allowance::<BITS>(),
             "{} records of nobody beside {} timers",
             self.garbage(),
             self.len()
@@ -50,6 +50,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 panic!("entry {index} says {:?}, which has no record of it", entry.filed)
             };
             assert!(earliest.deadline <= entry.deadline, "the slot's earliest is late");
+            let nearest = level::place_of::<BITS>;
+            let slot_of_noted = earliest.deadline > self.now;
+            assert!(
+                entry.filed == Place::OVERDUE
+                    || (slot_of_noted && nearest(self.now, earliest.deadline) == entry.filed),
+                "the earliest of a slot is of that slot, or a later one could come before it"
+            );
             if entry.filed != Place::OVERDUE {
                 assert!(*start <= entry.deadline, "the slot comes up late");
                 let nearest = level::place_of::<BITS>(self.now, entry.deadline);

@@ -18,6 +18,7 @@ pub(crate) enum Op {
     Advance { now: u64 },
     Pop,
     PopAll,
+    Refine,
     Shrink,
     Clear,
 }
@@ -114,14 +115,12 @@ pub(crate) struct Pair<const BITS: u32> {
     pub(crate) wheel: TimerWheel<usize, BITS>,
     model: Model,
     handles: Vec<TimerHandle>,
-    /// All handles are checked while they are few, then a window of them.
-    every_handle: bool,
 }
 
 impl<const BITS: u32> Pair<BITS> {
     pub(crate) fn at(now: u64) -> Self {
         let wheel = TimerWheel::with_levels(now);
-        Self { wheel, model: Model::at(now), handles: Vec::new(), every_handle: true }
+        Self { wheel, model: Model::at(now), handles: Vec::new() }
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -172,6 +171,7 @@ impl<const BITS: u32> Pair<BITS> {
                 self.pop();
             }
             Op::PopAll => while self.pop() {},
+            Op::Refine => self.wheel.refine_wakeup(),
             Op::Shrink => self.wheel.shrink_to_fit(),
             Op::Clear => {
                 self.wheel.clear();
@@ -211,7 +211,8 @@ impl<const BITS: u32> Pair<BITS> {
             assert!(wakeup <= next.max(model.now), "wake-up {wakeup} after {next}");
             assert!(wakeup >= model.now, "wake-up {wakeup} before now {}", model.now);
         }
-        let recent = if self.every_handle { 0 } else { self.handles.len().saturating_sub(8) };
+        // All handles while they are few, then a window of the latest.
+        let recent = self.handles.len().saturating_sub(64);
         for (name, handle) in self.handles.iter().enumerate().skip(recent) {
             let timer = model.timers.get(&name);
             assert_eq!(wheel.contains(*handle), timer.is_some(), "contains {name}");
