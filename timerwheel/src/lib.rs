@@ -3,7 +3,7 @@
 //! One-shots and intervals are armed by handle, cancelled and moved in O(1), and handed out when
 //! they are due, by deadline and then in the order of arming. The caller passes the time in and
 //! takes expiries out; nothing here reads a clock, starts a thread or calls back. So it fits any
-//! loop: mio, epoll, io_uring, an executor, a game, a simulation.
+//! loop: mio, epoll, `io_uring`, an executor, a game, a simulation.
 //!
 //! - [`TimerWheel`] counts ticks of `u64`, whatever they are. `no_std` with `alloc`.
 //! - [`Timers`] is the wheel in [`Instant`](std::time::Instant) and
@@ -80,12 +80,12 @@
 //!
 //! | | cost | |
 //! |---|---|---|
-//! | insert, cancel | O(1) | cancelled entries are swept up a few at a time |
-//! | reschedule | O(1) | to a later deadline: one store |
-//! | advance | O(entries due or moved) | nothing due: one comparison |
-//! | pop_expired | O(1) | |
-//! | next_wakeup, timeout | O(1) | never late; early if the earliest timer was cancelled or moved |
-//! | next_deadline | O(1) | or the records of the first slots, if the earliest was cancelled or moved |
+//! | `insert`, `cancel` | O(1) | cancelled entries are swept up a few at a time |
+//! | `reschedule` | O(1) | to a later deadline: one store |
+//! | `advance` | O(entries due or moved) | nothing due: one comparison |
+//! | `pop_expired` | O(1) | |
+//! | `next_wakeup`, `timeout` | O(1) | never late; early if the earliest timer was cancelled or moved |
+//! | `next_deadline` | O(1) | or the records of the first slots, if the earliest was cancelled or moved |
 //! | memory | 36 bytes and the value's less 8 | per timer; grows without copying; slots 8 KiB per level in use |
 //!
 //! # When not to use it
