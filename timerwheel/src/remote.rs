@@ -102,7 +102,6 @@ impl<T> fmt::Debug for Remote<T> {
 }
 
 /// A timer that was armed by a [`Remote`]. Dropping it leaves the timer armed.
-#[must_use = "dropping it gives up the way to cancel the timer"]
 pub struct RemoteTimer<T> {
     cell: Arc<Cell<T>>,
     remote: Remote<T>,
