@@ -20,7 +20,7 @@ use timerwheel::{Period, TimerGuard, Timers};
 fn main() {
     let mut executor = Executor::new(Instant::now());
     let time = executor.time();
-    executor.spawn(story(time, |line| println!("{line}")));
+    executor.spawn(story(time.clone(), |line| println!("{line}")));
     executor.run(|timeout| {
         match timeout {
             Some(timeout) => thread::park_timeout(timeout),
@@ -28,6 +28,7 @@ fn main() {
         }
         Instant::now()
     });
+    println!("{} timers left", time.armed());
 }
 
 /// Two beats of an interval race a sleep; then a sleep is dropped before its time.
