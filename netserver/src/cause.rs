@@ -98,6 +98,14 @@ impl Causes {
     }
 }
 
+impl std::ops::AddAssign for Causes {
+    fn add_assign(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
