@@ -1,2 +1,4 @@
 //! An HTTP/1.1 server on mio.
 #![forbid(unsafe_code)]
+
+pub mod http;
