@@ -15,7 +15,7 @@
 //! bytes needs no buffer and leaves nothing to interpretation.
 
 use super::body::Piece;
-use super::head::{FieldSlots, HeadLimits, parse_fields};
+use super::head::{FieldSlots, HeadLimits, parse_fields, trailer_slots};
 use super::reject::Reject;
 use super::scan::Scan;
 
@@ -141,7 +141,7 @@ impl Chunked {
         if end == EMPTY_LINE.len() {
             self.trailers = Vec::new();
         } else {
-            let mut slots = [httparse::EMPTY_HEADER; FieldSlots::MAX];
+            let mut slots = trailer_slots();
             parse_fields(&self.trailers, &mut slots[..limits.fields.min(FieldSlots::MAX)])?;
         }
         Ok((end - before, true))

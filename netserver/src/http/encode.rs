@@ -5,7 +5,7 @@
 //! turn is kept as a [`Draft`] with a gap for the second part.
 
 use super::date::DateCache;
-use super::head::is_token;
+use super::head::{Version, is_token};
 use super::reject::Reject;
 use super::response::Response;
 use super::status::Status;
@@ -36,11 +36,11 @@ impl Coding {
     }
 
     /// For a response whose content is produced later.
-    pub(crate) fn streamed(response: &Response<'_>, chunks_are_known: bool) -> Coding {
+    pub(crate) fn streamed(response: &Response<'_>, version: Version) -> Coding {
         match response.length {
             _ if !response.status.has_body() => Coding::whole(response),
             Some(length) => Coding::Length(length),
-            None if chunks_are_known => Coding::Chunked,
+            None if version == Version::Http11 => Coding::Chunked,
             None => Coding::UntilClose,
         }
     }
@@ -276,7 +276,9 @@ fn push_hex(out: &mut Vec<u8>, mut number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Coding, Connection, Draft, Reject, Response, Status, encode_chunk, push_decimal};
+    use super::{
+        Coding, Connection, Draft, Reject, Response, Status, Version, encode_chunk, push_decimal,
+    };
 
     const DATE: &[u8; 29] = b"Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -309,10 +311,13 @@ mod tests {
         let known = Response::new(Status::NOT_MODIFIED).length(7);
         assert_eq!(Coding::whole(&known), Coding::Length(7));
         let stream = Response::new(Status::OK);
-        assert_eq!(Coding::streamed(&stream, true), Coding::Chunked);
-        assert_eq!(Coding::streamed(&stream, false), Coding::UntilClose);
-        assert_eq!(Coding::streamed(&stream.length(7), false), Coding::Length(7));
-        assert_eq!(Coding::streamed(&Response::new(Status::NO_CONTENT), true), Coding::None);
+        assert_eq!(Coding::streamed(&stream, Version::Http11), Coding::Chunked);
+        assert_eq!(Coding::streamed(&stream, Version::Http10), Coding::UntilClose);
+        assert_eq!(Coding::streamed(&stream.length(7), Version::Http10), Coding::Length(7));
+        assert_eq!(
+            Coding::streamed(&Response::new(Status::NO_CONTENT), Version::Http11),
+            Coding::None
+        );
     }
 
     #[test]

@@ -228,6 +228,11 @@ where
     }
 }
 
+/// Room for the fields of a trailer section.
+pub(crate) fn trailer_slots<'a>() -> [httparse::Header<'a>; FieldSlots::MAX] {
+    [httparse::EMPTY_HEADER; FieldSlots::MAX]
+}
+
 /// A head is wrong: the request line's fault comes first, as it would had it arrived alone.
 #[cold]
 fn blame_line(head: &[u8], otherwise: Reject) -> Reject {

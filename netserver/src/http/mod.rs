@@ -37,6 +37,6 @@ pub(crate) use encode::{
     Coding, Connection, Draft, encode_chunk, encode_continue, encode_field, encode_informational,
     encode_last_chunk, encode_reject,
 };
-pub(crate) use head::{FieldSlots, HeadLimits, find_head, parse_fields};
+pub(crate) use head::{FieldSlots, HeadLimits, find_head, parse_fields, trailer_slots};
 pub(crate) use scan::Scan;
-pub(crate) use semantics::{Framing, Semantics};
+pub(crate) use semantics::Framing;

@@ -1,0 +1,5 @@
+//! Connections by deadline.
+
+mod class;
+
+pub use class::{Class, Classes};
