@@ -23,9 +23,7 @@ use crate::reply::{Reply, Ticket};
 /// response is out yet.
 ///
 /// ```
-/// use netserver::handler::{Handler, Request};
-/// use netserver::http::{Response, Status};
-/// use netserver::reply::Reply;
+/// use netserver::{Handler, Reply, Request, Response, Status};
 ///
 /// struct Hello;
 ///
@@ -41,7 +39,7 @@ use crate::reply::{Reply, Ticket};
 pub trait Handler {
     /// A head has arrived and a body is to follow. Decides what becomes of the body: gathered for
     /// [`on_request`](Handler::on_request) (the default), streamed to an
-    /// [`Exchange`](crate::reply::Exchange), or refused by replying at once. A refused body is not
+    /// [`Exchange`](crate::Exchange), or refused by replying at once. A refused body is not
     /// read: the connection closes after the response.
     fn on_head(&mut self, head: &Head<'_>, reply: Reply<'_>) {
         let _ = head;

@@ -5,7 +5,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::Handler;
 use crate::http::Reject;
-use crate::reply::Arrival;
+use crate::reply::{Arrival, Slot};
 use crate::track::{Class, Classes};
 
 /// What has changed about a connection's deadlines.
@@ -29,11 +29,7 @@ impl Conn {
             self.restarted.insert(Class::Handler);
         }
         let active = self.active_classes();
-        let mut restarted = Classes::default();
-        for class in active.iter().filter(|&class| self.restarted.contains(class)) {
-            restarted.insert(class);
-        }
-        self.restarted = Classes::default();
+        let restarted = std::mem::take(&mut self.restarted).intersection(active);
         Changes { active, restarted }
     }
 
@@ -108,7 +104,7 @@ impl Conn {
         if self.aborted.is_some() {
             return active;
         }
-        let willing = !self.eof && !self.is_held_back();
+        let willing = !self.outgoing.peer_is_done && !self.is_held_back();
         let quiet = self.outgoing.slots().is_empty() && self.outgoing.output().is_empty();
         match self.reading {
             Reading::Between if self.is_untouched() => {
@@ -148,7 +144,7 @@ impl Conn {
 
     /// The oldest request the handler has and has not answered. O(requests under way).
     fn oldest_awaited(&self) -> Option<u64> {
-        let index = self.outgoing.slots().iter().position(|slot| slot.awaits_handler())?;
+        let index = self.outgoing.slots().iter().position(Slot::awaits_handler)?;
         Some(self.outgoing.front() + index as u64)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading and answering go on independently of each other: requests may arrive while earlier ones
 //! are still answered. Reading is the machine below; answering is
-//! [`Outgoing`](crate::reply::Outgoing), a queue in the order of the requests.
+//! `reply::Outgoing`, a queue in the order of the requests.
 //!
 //! ```text
 //!            byte that is       end of head,
@@ -35,7 +35,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::Handler;
 use crate::http::{Reject, Scan};
-use crate::reply::{Arrival, Ending, Outgoing, Panicked, Reply, Ticket, guarded};
+use crate::reply::{Arrival, Ending, Outgoing, Panicked, Reply, Slot, Ticket, guarded};
 use crate::track::{Class, Classes};
 
 use body::Incoming;
@@ -51,7 +51,6 @@ pub struct Conn {
     outgoing: Outgoing,
     /// CR and LF before the request line that is to come.
     blank: usize,
-    eof: bool,
     draining: bool,
     /// Ended without regard to what is still to be written.
     aborted: Option<Cause>,
@@ -115,7 +114,6 @@ impl Conn {
             incoming: None,
             outgoing: Outgoing::default(),
             blank: 0,
-            eof: false,
             draining: false,
             aborted: None,
             lingered: 0,
@@ -145,7 +143,6 @@ impl Conn {
 
     /// The peer sends no more. Requests that are complete are answered still.
     pub fn receive_eof<H: Handler>(&mut self, handler: &mut H, cx: &mut Context<'_>) {
-        self.eof = true;
         self.outgoing.peer_is_done = true;
         self.run_input(handler, cx);
     }
@@ -184,7 +181,7 @@ impl Conn {
     }
 
     /// The time has come for `ticket`: [`Handler::on_wake`] for a request put off,
-    /// [`Exchange::on_wake`](crate::reply::Exchange::on_wake) for a streamed one. False if stale.
+    /// [`Exchange::on_wake`](crate::Exchange::on_wake) for a streamed one. False if stale.
     pub fn wake<H: Handler>(
         &mut self,
         ticket: Ticket,
@@ -274,7 +271,7 @@ impl Conn {
     /// Whether bytes that arrive could be used now. While false, they are best left in the kernel,
     /// where they hold the peer back.
     pub fn wants_read(&self) -> bool {
-        !self.eof
+        !self.outgoing.peer_is_done
             && match self.reading {
                 Reading::Lingering => self.end().is_none(),
                 Reading::Stopped => false,
@@ -298,8 +295,10 @@ impl Conn {
         }
         match self.reading {
             // Lingering ends with EOF, or with `aborted`.
-            Reading::Lingering if !self.eof => None,
-            _ if (linger || self.surplus) && !self.eof => Some(End { cause, how: How::Linger }),
+            Reading::Lingering if !self.outgoing.peer_is_done => None,
+            _ if (linger || self.surplus) && !self.outgoing.peer_is_done => {
+                Some(End { cause, how: How::Linger })
+            }
             _ => Some(End { cause, how: How::Close }),
         }
     }
@@ -311,7 +310,7 @@ impl Conn {
             Reading::Tunnel => Phase::Upgraded,
             Reading::Body => Phase::Body,
             Reading::Head(_) => Phase::Headers,
-            _ if self.outgoing.slots().iter().any(|slot| slot.awaits_handler()) => Phase::Handler,
+            _ if self.outgoing.slots().iter().any(Slot::awaits_handler) => Phase::Handler,
             _ if !self.outgoing.slots().is_empty() || !self.outgoing.output().is_empty() => {
                 Phase::Write
             }

@@ -62,7 +62,7 @@ impl Conn {
                 break;
             }
         }
-        if self.eof && !self.parked {
+        if self.outgoing.peer_is_done && !self.parked {
             self.read_eof(cx);
             self.outgoing.pump(cx);
             self.settle();

@@ -161,7 +161,9 @@ impl State {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 State::Size { size: size << 4 | digit, digits: digits + 1 }
             }
-            (State::Size { size, digits: 1.. }, b'\r') => State::SizeLf { size },
+            (State::Size { size, digits: 1.. } | State::Extension { size, .. }, b'\r') => {
+                State::SizeLf { size }
+            }
             (State::Size { size, digits: 1.. }, b';') => State::Extension { size, length: 1 },
             (State::Size { size, digits: 1.. }, b' ' | b'\t') => State::Space { size, length: 1 },
             (State::Space { size, length }, b';' | b' ' | b'\t') => {
@@ -175,7 +177,6 @@ impl State {
                     State::Space { size, length }
                 }
             }
-            (State::Extension { size, .. }, b'\r') => State::SizeLf { size },
             (State::Extension { size, length }, b'\t' | b' '..=b'~' | 0x80..) => {
                 if length >= Chunked::EXTENSION_BYTES_MAX {
                     return Err(Reject::ChunkExtension);

@@ -56,8 +56,8 @@ impl DateCache {
         let time = self.system + now.saturating_duration_since(self.instant);
         let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let second = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
-        self.stale_at = now + Duration::from_secs(1)
-            - Duration::from_nanos(u64::from(since_epoch.subsec_nanos()));
+        let second_left = 1_000_000_000 - u64::from(since_epoch.subsec_nanos());
+        self.stale_at = now + Duration::from_nanos(second_left);
         // Cannot fail: an IMF-fixdate has 29 bytes until the year 9999.
         let _ = write!(&mut self.text[..], "{}", HttpDate::from(second));
     }

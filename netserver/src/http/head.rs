@@ -41,12 +41,12 @@ impl<'a> Head<'a> {
         let room = &mut slots.0[..limits.fields.min(FieldSlots::MAX)];
         match request.parse_with_uninit_headers(bytes, room) {
             Ok(httparse::Status::Complete(end)) => debug_assert_eq!(end, bytes.len()),
-            // Complete by its last line, yet httparse wants more: a bare CR hides in it.
-            Ok(httparse::Status::Partial) => return Err(blame_line(bytes, Reject::Field)),
             Err(httparse::Error::TooManyHeaders) => {
                 return Err(blame_line(bytes, Reject::TooManyFields));
             }
-            Err(_) => return Err(blame_line(bytes, Reject::Field)),
+            Ok(httparse::Status::Partial) | Err(_) => {
+                return Err(blame_line(bytes, Reject::Field));
+            }
         }
         let (Some(method), Some(target)) = (request.method, request.path) else {
             return Err(Reject::RequestLine);

@@ -54,6 +54,8 @@ pub enum Reject {
     UnknownCoding,
     /// 503: the handler did not answer in time.
     HandlerTimeout,
+    /// 503: one connection too many.
+    Unavailable,
     /// 505: a version other than HTTP/1.0 and HTTP/1.1.
     Version,
 }
@@ -81,7 +83,7 @@ impl Reject {
             Reject::HeadTooLarge | Reject::TooManyFields => Status::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Reject::Handler => Status::INTERNAL_SERVER_ERROR,
             Reject::UnknownCoding => Status::NOT_IMPLEMENTED,
-            Reject::HandlerTimeout => Status::SERVICE_UNAVAILABLE,
+            Reject::HandlerTimeout | Reject::Unavailable => Status::SERVICE_UNAVAILABLE,
             Reject::Version => Status::HTTP_VERSION_NOT_SUPPORTED,
         }
     }
@@ -112,6 +114,7 @@ impl fmt::Display for Reject {
             Reject::Handler => "handler failed",
             Reject::UnknownCoding => "unknown transfer coding",
             Reject::HandlerTimeout => "handler did not answer in time",
+            Reject::Unavailable => "too many connections",
             Reject::Version => "unsupported HTTP version",
         })
     }

@@ -56,6 +56,10 @@ impl Semantics {
 }
 
 /// What one pass over the fields collects.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is whether a field, or an option, is there"
+)]
 #[derive(Default)]
 struct Seen {
     host: bool,
@@ -108,7 +112,7 @@ impl Seen {
                 self.length = Some(parse_length(value)?);
             }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                self.transfer_encoding(value)?
+                self.transfer_encoding(value)?;
             }
             _ => {}
         }

@@ -89,15 +89,12 @@ fn split_port(authority: &str) -> Option<(&str, &str)> {
 
 /// Whether `value` is `uri-host [ ":" port ]`; empty is valid (RFC 9110 section 7.2).
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    let (host_is_valid, rest) = match value.first() {
-        Some(b'[') => match memchr::memchr(b']', value) {
-            Some(end) => (is_ip_literal(&value[1..end]), &value[end + 1..]),
-            None => return false,
-        },
-        _ => {
-            let end = memchr::memchr(b':', value).unwrap_or(value.len());
-            (value[..end].iter().all(|&b| is_reg_name(b)), &value[end..])
-        }
+    let (host_is_valid, rest) = if let Some(literal) = value.strip_prefix(b"[") {
+        let Some(end) = memchr::memchr(b']', literal) else { return false };
+        (is_ip_literal(&literal[..end]), &literal[end + 1..])
+    } else {
+        let end = memchr::memchr(b':', value).unwrap_or(value.len());
+        (value[..end].iter().all(|&b| is_reg_name(b)), &value[end..])
     };
     host_is_valid
         && match rest.split_first() {
@@ -107,7 +104,7 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
         }
 }
 
-/// IPv6 (with an optional zone) or IPvFuture, judged by its alphabet: nothing is resolved here.
+/// `IPv6address` or `IPvFuture`, judged by its alphabet: nothing is resolved here.
 fn is_ip_literal(inner: &[u8]) -> bool {
     !inner.is_empty() && inner.iter().all(|&b| is_reg_name(b) || b == b':')
 }

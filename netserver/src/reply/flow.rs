@@ -19,7 +19,7 @@ impl Flow<'_> {
     pub fn send(&mut self, response: Response<'_>) -> bool {
         let unanswered = self.is_unanswered();
         if unanswered {
-            self.outgoing.send(self.turn, &response, self.cx.reborrow());
+            self.outgoing.send(self.turn, &response, &mut self.cx);
         }
         unanswered
     }
@@ -28,7 +28,7 @@ impl Flow<'_> {
     pub fn stream(&mut self, response: Response<'_>) -> bool {
         let unanswered = self.is_unanswered();
         if unanswered {
-            self.outgoing.stream(self.turn, &response, None, self.cx.reborrow());
+            self.outgoing.stream(self.turn, &response, None, &mut self.cx);
         }
         unanswered
     }

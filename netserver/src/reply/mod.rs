@@ -26,7 +26,7 @@ pub use to::Reply;
 
 pub(crate) use exchange::Arrival;
 pub(crate) use outgoing::{Ending, Outgoing};
-pub(crate) use slot::{Shape, Turn};
+pub(crate) use slot::{Shape, Slot, Turn};
 pub(crate) use to::Plan;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

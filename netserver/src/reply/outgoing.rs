@@ -65,7 +65,7 @@ impl Outgoing {
     // Answers, from Reply and Flow.
 
     /// Sends a whole response, now or in its turn.
-    pub(crate) fn send(&mut self, turn: Turn, response: &Response<'_>, mut cx: Context<'_>) {
+    pub(crate) fn send(&mut self, turn: Turn, response: &Response<'_>, cx: &mut Context<'_>) {
         let status = response.status;
         let tunnel = turn.shape.method == Method::Connect && status.is_success();
         if status.is_informational() || tunnel {
@@ -81,7 +81,7 @@ impl Outgoing {
         let body = if with_body { response.body } else { &[] };
         if turn.number == self.front {
             self.write_interim();
-            let connection = self.connection(&mut cx);
+            let connection = self.connection(cx);
             let (out, date) = (self.out.buffer(), cx.date.text(cx.now));
             match Draft::write_now(out, &response, coding, body, date, connection) {
                 Ok(()) => self.complete_front(turn.early),
@@ -103,7 +103,7 @@ impl Outgoing {
         turn: Turn,
         response: &Response<'_>,
         exchange: Option<Box<dyn Exchange>>,
-        cx: Context<'_>,
+        cx: &mut Context<'_>,
     ) {
         let silent = turn.shape.method == Method::Head || !response.status.has_body();
         let tunnel = turn.shape.method == Method::Connect && response.status.is_success();
@@ -137,7 +137,7 @@ impl Outgoing {
         turn: Turn,
         fields: &[(&str, &str)],
         exchange: Box<dyn Exchange>,
-        cx: Context<'_>,
+        cx: &mut Context<'_>,
     ) {
         let status = match turn.shape.method {
             Method::Connect => Status::OK,
@@ -345,7 +345,7 @@ impl Outgoing {
     }
 
     /// What the response whose turn it is says about the connection.
-    pub(super) fn connection(&self, cx: &mut Context<'_>) -> Connection {
+    pub(super) fn connection(&self, cx: &Context<'_>) -> Connection {
         match self.last {
             Some(last) if last.number == self.front => Connection::Close,
             _ => cx.keep_alive(),

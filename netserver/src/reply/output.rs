@@ -38,10 +38,11 @@ impl Output {
     }
 
     /// Works in `scratch`, which must be empty, until [`give_back`](Output::give_back): if nothing
-    /// is queued. What is queued stays where it is rather than be copied to and fro.
+    /// is queued. What is queued stays where it is rather than be copied to and fro. Lent once is
+    /// enough.
     pub(crate) fn lend(&mut self, scratch: &mut Vec<u8>) {
-        debug_assert!(scratch.is_empty() && !self.lent);
-        if self.bytes.is_empty() {
+        debug_assert!(scratch.is_empty());
+        if self.bytes.is_empty() && !self.lent {
             mem::swap(&mut self.bytes, scratch);
             self.lent = true;
         }

@@ -128,16 +128,11 @@ impl Outgoing {
         }
         let turn = slot.turn(number);
         let mut flow = Flow { outgoing: self, turn, cx: cx.reborrow() };
-        match guarded(|| arrival.tell(&mut *exchange, &mut flow)) {
-            Ok(()) => {
-                if let Some(slot) = self.slot_mut(number) {
-                    slot.exchange = Some(exchange);
-                }
-            }
-            Err(Panicked) => {
-                let date = cx.date.text(cx.now);
-                self.fail(number, Reject::Handler, Cause::Handler, date);
-            }
+        if let Err(Panicked) = guarded(|| arrival.tell(&mut *exchange, &mut flow)) {
+            let date = cx.date.text(cx.now);
+            self.fail(number, Reject::Handler, Cause::Handler, date);
+        } else if let Some(slot) = self.slot_mut(number) {
+            slot.exchange = Some(exchange);
         }
     }
 }

@@ -42,7 +42,7 @@ impl<'a> Reply<'a> {
     /// the connection closes after the response.
     pub fn send(mut self, response: Response<'_>) {
         self.met = true;
-        self.outgoing.send(self.turn, &response, self.cx.reborrow());
+        self.outgoing.send(self.turn, &response, &mut self.cx);
     }
 
     /// Sends a response whose body the exchange produces when the peer can take it. On a head, the
@@ -53,7 +53,7 @@ impl<'a> Reply<'a> {
             self.outgoing.plan =
                 Some(Plan::Exchange { limit: self.body_limit.unwrap_or(u64::MAX) });
         }
-        self.outgoing.stream(self.turn, &response, Some(exchange), self.cx.reborrow());
+        self.outgoing.stream(self.turn, &response, Some(exchange), &mut self.cx);
     }
 
     /// Puts the answer off. It is given when the ticket is presented to the server, or never: then
@@ -71,10 +71,10 @@ impl<'a> Reply<'a> {
     /// lets the exchange have the connection. A 500 if the request did not ask for it.
     pub fn upgrade(mut self, fields: &[(&str, &str)], exchange: Box<dyn Exchange>) {
         self.met = true;
-        self.outgoing.upgrade(self.turn, fields, exchange, self.cx.reborrow());
+        self.outgoing.upgrade(self.turn, fields, exchange, &mut self.cx);
     }
 
-    /// Gathers the body, and then calls [`Handler::on_request`](crate::handler::Handler). What is
+    /// Gathers the body, and then calls [`Handler::on_request`](crate::Handler). What is
     /// longer than [`body_limit`](Reply::body_limit) is refused with 413. Only on a head.
     pub fn buffer_body(self) {
         let limit = self.body_limit.unwrap_or(self.cx.body_limit());

@@ -5,12 +5,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use netserver::conn::{Conn, End};
-use netserver::context::{ConnId, Context};
-use netserver::handler::{Handler, Request};
-use netserver::http::{DateCache, Fields, Head, Response, Status};
-use netserver::reply::{Exchange, Flow, Pull, Reply, Sink, Ticket};
-use netserver::settings::Settings;
+use netserver::http::{DateCache, Fields, Head};
 use netserver::track::Class;
+use netserver::{
+    ConnId, Context, Exchange, Flow, Handler, Pull, Reply, Request, Response, Settings, Sink,
+    Status, Ticket,
+};
 
 /// What every Date field says, as the virtual clock stands still unless a test moves it.
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";

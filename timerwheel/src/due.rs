@@ -1,0 +1,100 @@
+//! What is due and not handed out yet, in the order in which it will be.
+
+use alloc::vec::Vec;
+
+/// An entry that an `advance` collected. It counts as long as the entry's arming is this one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct DueEntry {
+    // The order of the fields is the order of expiry.
+    pub(crate) deadline: u64,
+    pub(crate) armed: u64,
+    pub(crate) index: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Due {
+    queue: Vec<DueEntry>,
+    head: usize,
+    /// From here on in the order of collecting, not yet of expiry.
+    unordered_from: usize,
+    /// The part from there has been found out of order.
+    unordered: bool,
+    /// Parts ordered in themselves are not in order among each other.
+    crossed: bool,
+}
+
+/// Room kept when the queue runs empty; the rest of a peak is given back.
+const KEPT: usize = 4096;
+
+impl Due {
+    pub(crate) const fn new() -> Self {
+        Self { queue: Vec::new(), head: 0, unordered_from: 0, unordered: false, crossed: false }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len() - self.head
+    }
+
+    /// Makes room for what an `advance` collects.
+    pub(crate) fn begin(&mut self) {
+        if self.head * 2 > self.queue.len() {
+            self.queue.drain(..self.head);
+            self.head = 0;
+        }
+        self.unordered_from = self.queue.len();
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, entry: DueEntry) {
+        if self.queue.len() > self.unordered_from && self.queue.last() > Some(&entry) {
+            self.unordered = true;
+        }
+        self.queue.push(entry);
+    }
+
+    /// All of a slot has been pushed: sorts that part while it is small and warm. A slot is filed
+    /// in arming order, so mostly there is nothing to sort.
+    pub(crate) fn end_slot(&mut self) {
+        let start = self.unordered_from;
+        if self.unordered {
+            self.queue[start..].sort_unstable();
+            self.unordered = false;
+        }
+        if start > self.head && start < self.queue.len() {
+            self.crossed |= self.queue[start - 1] > self.queue[start];
+        }
+        self.unordered_from = self.queue.len();
+    }
+
+    /// All slots have been pushed. Parts cross when entries had moved to later deadlines without
+    /// being filed anew, or were overdue; the sort finds the ordered runs.
+    pub(crate) fn end(&mut self) {
+        if self.crossed {
+            self.queue[self.head..].sort();
+            self.crossed = false;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn front(&self) -> Option<DueEntry> {
+        self.queue.get(self.head).copied()
+    }
+
+    #[inline]
+    pub(crate) fn pop_front(&mut self) {
+        self.head += 1;
+        if self.head == self.queue.len() {
+            self.queue.clear();
+            self.queue.shrink_to(KEPT);
+            self.head = 0;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {
+        self.queue[self.head..].iter()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.queue.capacity() * size_of::<DueEntry>()
+    }
+}

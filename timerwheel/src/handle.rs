@@ -1,0 +1,70 @@
+//! What a caller holds of an armed timer: an inert number that can go stale, but never go wrong.
+
+use core::fmt;
+use core::num::NonZeroU32;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Names one timer of one wheel. `Copy`, 12 bytes, and `Option<TimerHandle>` is no larger.
+///
+/// A handle owns nothing: dropping it does nothing, and holding it keeps nothing alive. Using a
+/// handle whose timer has fired, was cancelled or was cleared gives `None` or `false`, never a
+/// panic and never another timer. Detected are
+///
+/// - *reuse of the place*: each place counts its timers, and is retired, not reused, when the
+///   count is at its end after 2<sup>32</sup> − 2 timers;
+/// - *another wheel*: each wheel of the process has a number of its own, taken when it is made and
+///   again by [`clear`](crate::TimerWheel::clear) and [`drain`](crate::TimerWheel::drain). Only
+///   after 2<sup>32</sup> wheels made or cleared does a number come up again.
+///
+/// ```
+/// use timerwheel::{TimerHandle, TimerWheel};
+///
+/// let mut wheel = TimerWheel::new(0);
+/// let other = TimerWheel::<&str>::new(0);
+/// let handle = wheel.insert(10, "tea");
+/// assert!(!other.contains(handle));
+/// assert_eq!(wheel.cancel(handle), Some("tea"));
+/// assert_eq!(wheel.cancel(handle), None);
+/// assert_eq!(size_of::<Option<TimerHandle>>(), 12);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimerHandle {
+    pub(crate) wheel: WheelId,
+    pub(crate) index: u32,
+    pub(crate) generation: Generation,
+}
+
+/// `7v3@2`: place 7, its third timer, on the second wheel of the process.
+impl fmt::Debug for TimerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}v{}@{}", self.index, self.generation.0, self.wheel.0)
+    }
+}
+
+/// Which wheel of this process a handle belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct WheelId(u32);
+
+impl WheelId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        // Relaxed: only the number has to differ, nothing is published with it.
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// How many timers a place has held.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Generation(NonZeroU32);
+
+impl Generation {
+    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
+    /// A place that has come to this is retired.
+    pub(crate) const LAST: Self = Self(NonZeroU32::MAX);
+
+    /// The next one; stays at [`LAST`](Self::LAST).
+    #[inline]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}

@@ -1,0 +1,242 @@
+//! Where a deadline is filed, seen from now: the bit work, and nothing else, is in this file.
+//!
+//! A tick is read as digits of `BITS` bits. The highest digit in which the deadline differs from
+//! now gives the *level*, the deadline's value of that digit the *slot*. Two things follow, and
+//! the wheel rests on them:
+//!
+//! - occupied slots are strictly ahead of the cursor in their level, so the first set bit is the
+//!   next slot to come and no level ever wraps;
+//! - everything in a lower level is earlier than everything in a higher one, so the first slot of
+//!   the lowest occupied level comes first of all.
+
+use alloc::vec::Vec;
+
+/// Which level and slot: `level * slots + slot`, or one of the places beside the levels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place(u16);
+
+impl Place {
+    /// Nowhere: no slot holds a record of the entry.
+    pub(crate) const NONE: Self = Self(u16::MAX);
+    /// Collected by `advance`, not handed out yet.
+    pub(crate) const DUE: Self = Self(u16::MAX - 1);
+    /// Armed for now or earlier: waits for the next `advance`.
+    pub(crate) const OVERDUE: Self = Self(u16::MAX - 2);
+
+    /// In no slot for the moment, while its slot is being swept.
+    pub(crate) const SWEPT: Self = Self(u16::MAX - 3);
+
+    #[inline]
+    pub(crate) const fn new<const BITS: u32>(level: u32, slot: u32) -> Self {
+        // At most 64 levels of 2 slots or 8 of 256: it fits.
+        #[allow(clippy::cast_possible_truncation)]
+        Self(((level << BITS) | slot) as u16)
+    }
+
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The place of a slot by its number over all levels.
+    pub(crate) fn numbered(number: usize) -> Self {
+        u16::try_from(number).map_or(Self::NONE, Self)
+    }
+
+    pub(crate) const fn level<const BITS: u32>(self) -> u32 {
+        self.0 as u32 >> BITS
+    }
+
+    pub(crate) const fn slot<const BITS: u32>(self) -> u32 {
+        self.0 as u32 & (slots::<BITS>() - 1)
+    }
+}
+
+/// Slots of a level.
+pub(crate) const fn slots<const BITS: u32>() -> u32 {
+    1 << BITS
+}
+
+/// Levels that cover all of `u64`.
+pub(crate) const fn levels<const BITS: u32>() -> u32 {
+    u64::BITS.div_ceil(BITS)
+}
+
+/// The place of `deadline`, which must be after `now`.
+#[inline]
+pub(crate) const fn place_of<const BITS: u32>(now: u64, deadline: u64) -> Place {
+    debug_assert!(now < deadline);
+    let level = (u64::BITS - 1 - (now ^ deadline).leading_zeros()) / BITS;
+    Place::new::<BITS>(level, digit::<BITS>(deadline, level))
+}
+
+/// The digit of `tick` at `level`.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // masked to at most 8 bits
+pub(crate) const fn digit<const BITS: u32>(tick: u64, level: u32) -> u32 {
+    ((tick >> (level * BITS)) & (slots::<BITS>() as u64 - 1)) as u32
+}
+
+/// Whether `a` and `b` have the same digits above `level`.
+pub(crate) const fn same_above<const BITS: u32>(a: u64, b: u64, level: u32) -> bool {
+    let shift = (level + 1) * BITS;
+    shift >= u64::BITS || (a >> shift) == (b >> shift)
+}
+
+/// The first tick of a slot that is ahead of `now`.
+pub(crate) const fn start_of<const BITS: u32>(now: u64, level: u32, slot: u32) -> u64 {
+    let shift = (level + 1) * BITS;
+    let above = if shift >= u64::BITS { 0 } else { now >> shift << shift };
+    above | ((slot as u64) << (level * BITS))
+}
+
+/// One bit per slot: which slots hold records.
+#[derive(Clone, Debug)]
+pub(crate) struct Occupancy {
+    /// One bit per level that has any.
+    levels: u64,
+    slots: Vec<SlotBits>,
+}
+
+/// Enough words for the widest level.
+type SlotBits = [u64; 4];
+
+impl Occupancy {
+    pub(crate) const fn new() -> Self {
+        Self { levels: 0, slots: Vec::new() }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<SlotBits>()
+    }
+
+    pub(crate) fn set<const BITS: u32>(&mut self, place: Place) {
+        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
+        if self.slots.len() <= level as usize {
+            self.slots.resize(level as usize + 1, [0; 4]);
+        }
+        self.levels |= 1 << level;
+        self.slots[level as usize][slot as usize / 64] |= 1 << (slot % 64);
+    }
+
+    pub(crate) fn clear<const BITS: u32>(&mut self, place: Place) {
+        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
+        let bits = &mut self.slots[level as usize];
+        bits[slot as usize / 64] &= !(1 << (slot % 64));
+        if *bits == [0; 4] {
+            self.levels &= !(1 << level);
+        }
+    }
+
+    pub(crate) fn contains<const BITS: u32>(&self, place: Place) -> bool {
+        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
+        self.slots
+            .get(level as usize)
+            .is_some_and(|bits| bits[slot as usize / 64] >> (slot % 64) & 1 == 1)
+    }
+
+    /// The slot that comes first.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<(u32, u32)> {
+        self.next_from(0, 0)
+    }
+
+    /// The first occupied slot at or after `slot` of `level`, in the order of time.
+    pub(crate) fn next_from(&self, level: u32, slot: u32) -> Option<(u32, u32)> {
+        let mut from = slot;
+        let mut left = if level >= u64::BITS { 0 } else { self.levels >> level << level };
+        while left != 0 {
+            let next = left.trailing_zeros();
+            if next != level {
+                from = 0;
+            }
+            if let Some(slot) = self.slot_from(next, from) {
+                return Some((next, slot));
+            }
+            left &= left - 1;
+        }
+        None
+    }
+
+    /// The first occupied slot of one level at or after `from`.
+    pub(crate) fn slot_from(&self, level: u32, from: u32) -> Option<u32> {
+        let bits = self.slots.get(level as usize)?;
+        let mut word = from / 64;
+        let mut masked = bits.get(word as usize)? & (u64::MAX << (from % 64));
+        while masked == 0 {
+            word += 1;
+            masked = *bits.get(word as usize)?;
+        }
+        Some(word * 64 + masked.trailing_zeros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(now: u64, deadline: u64) -> (u32, u32) {
+        let place = place_of::<8>(now, deadline);
+        (place.level::<8>(), place.slot::<8>())
+    }
+
+    #[test]
+    fn the_level_is_the_highest_digit_that_differs() {
+        assert_eq!(place(0, 1), (0, 1));
+        assert_eq!(place(0, 255), (0, 255));
+        assert_eq!(place(0, 256), (1, 1));
+        assert_eq!(place(255, 256), (1, 1));
+        assert_eq!(place(0, u64::MAX), (7, 255));
+        assert_eq!(place(u64::MAX - 1, u64::MAX), (0, 255));
+        for level in 0..8 {
+            let edge = 1_u64 << (8 * level);
+            assert_eq!(place(0, edge), (level, 1), "at the edge of level {level}");
+            if level > 0 {
+                assert_eq!(place(0, edge - 1), (level - 1, 255), "below the edge");
+                assert_eq!(place(edge - 1, edge), (level, 1), "the cursor just below");
+            }
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_slot_is_the_first_tick_filed_in_it() {
+        for (now, deadline) in [(0, 1), (5, 300), (0x1234_5678, 0x1235_0000), (7, u64::MAX)] {
+            let (level, slot) = place(now, deadline);
+            let start = start_of::<8>(now, level, slot);
+            assert!(now < start && start <= deadline, "{now} < {start} <= {deadline}");
+            assert_eq!(place(now, start), (level, slot), "the start is in the slot");
+            let before = start - 1;
+            assert!(before == now || place(now, before) != (level, slot), "the tick before is not");
+        }
+    }
+
+    #[test]
+    fn occupied_slots_come_in_the_order_of_time() {
+        let mut bits = Occupancy::new();
+        let places = [(0, 3), (0, 200), (1, 0), (1, 64), (7, 255)];
+        for (level, slot) in places.into_iter().rev() {
+            bits.set::<8>(Place::new::<8>(level, slot));
+        }
+        let mut seen = alloc::vec![];
+        let mut at = bits.first();
+        while let Some((level, slot)) = at {
+            seen.push((level, slot));
+            at = bits.next_from(level, slot + 1);
+        }
+        assert_eq!(seen, places);
+        for (level, slot) in places {
+            bits.clear::<8>(Place::new::<8>(level, slot));
+        }
+        assert_eq!(bits.first(), None);
+    }
+
+    #[test]
+    fn a_place_reads_back_with_few_bits_and_with_many() {
+        assert_eq!((levels::<1>(), levels::<2>(), levels::<8>()), (64, 32, 8));
+        let place = Place::new::<1>(63, 1);
+        assert_eq!((place.level::<1>(), place.slot::<1>()), (63, 1));
+        let place = Place::new::<8>(7, 255);
+        assert_eq!((place.level::<8>(), place.slot::<8>()), (7, 255));
+        assert!(place.index() < Place::OVERDUE.index());
+    }
+}

@@ -1,0 +1,259 @@
+//! The entries by number, and the numbers that are free.
+//!
+//! Free numbers are kept in a stack beside the entries, not in a list threaded through them: at a
+//! million timers the head of a threaded list is a cold line, and each insert waits for it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::handle::Generation;
+use crate::interval::{NO_RHYTHM, Rhythm};
+use crate::level::Place;
+use crate::segments::Segments;
+
+/// Entries per segment: 16 KiB of them if the value is a word.
+const SEGMENT: usize = 512;
+
+/// An armed timer, or the place for one. 32 bytes if the value is a word.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry<T> {
+    /// `filed` is a slot that still holds a record of this number, if there is one.
+    Vacant {
+        generation: Generation,
+        filed: Place,
+    },
+    Armed(Armed<T>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Armed<T> {
+    pub(crate) deadline: u64,
+    /// Counts up with each arming of the wheel: the order among equal deadlines, and the proof that
+    /// a note about this entry (due, earliest of its slot) is about this arming of it.
+    pub(crate) armed: u64,
+    pub(crate) value: T,
+    pub(crate) generation: Generation,
+    /// The one slot whose record of this number counts.
+    pub(crate) filed: Place,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Once,
+    /// Its rhythm stands in `Store::rhythms`.
+    Interval,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Store<T> {
+    entries: Segments<Entry<T>, SEGMENT>,
+    free: Vec<u32>,
+    /// Numbers from here on were never used.
+    fresh: u32,
+    len: usize,
+    /// The generation that a fresh number starts with: above all of the numbers given back.
+    first: Generation,
+    /// Rhythms of intervals by number, for the segments that have any: a timer that is no interval
+    /// pays nothing for those that are.
+    rhythms: Vec<Option<Box<[Rhythm; SEGMENT]>>>,
+}
+
+impl<T> Store<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            entries: Segments::new(),
+            free: Vec::new(),
+            fresh: 0,
+            len: 0,
+            first: Generation::FIRST,
+            rhythms: Vec::new(),
+        }
+    }
+
+    /// Armed entries.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        let wanted = self.len.saturating_add(additional);
+        while self.entries.len() < wanted {
+            self.grow();
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        // The last numbers are left out: `u32::MAX` means none elsewhere.
+        assert!(
+            self.entries.len() < u32::MAX as usize - SEGMENT,
+            "a wheel holds at most 2^32 - 1024 timers"
+        );
+        let generation = self.first;
+        self.entries.grow(|| Entry::Vacant { generation, filed: Place::NONE });
+    }
+
+    /// A number that is free, its generation, and the slot that holds a record of it. It stays
+    /// free until [`fill`](Self::fill).
+    #[inline]
+    pub(crate) fn vacancy(&mut self) -> (u32, Generation, Place) {
+        let index = self.free.last().copied().unwrap_or(self.fresh);
+        if let Some(&Entry::Vacant { generation, filed }) = self.entries.get(index) {
+            return (index, generation, filed);
+        }
+        self.grow();
+        (index, self.first, Place::NONE)
+    }
+
+    /// Puts an entry where [`vacancy`](Self::vacancy) said.
+    #[inline]
+    pub(crate) fn fill(&mut self, index: u32, entry: Armed<T>) {
+        if self.free.pop().is_none() {
+            self.fresh += 1;
+        }
+        self.entries[index] = Entry::Armed(entry);
+        self.len += 1;
+    }
+
+    /// Takes an armed entry out; its number becomes free with the next generation. `filed` is the
+    /// slot that still holds a record of it.
+    #[inline]
+    pub(crate) fn remove(&mut self, index: u32, filed: Place) -> Option<Armed<T>> {
+        let entry = self.entries.get_mut(index)?;
+        let Entry::Armed(armed) = entry else { return None };
+        let generation = armed.generation.next();
+        let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation, filed })
+        else {
+            unreachable!("matched as armed above")
+        };
+        self.len -= 1;
+        // At the end of its count a place is retired: 2^32 timers cost one place.
+        if generation != Generation::LAST {
+            self.free.push(index);
+        }
+        Some(armed)
+    }
+
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<T>> {
+        self.entries.get_mut(index)
+    }
+
+    #[inline]
+    pub(crate) fn armed(&self, index: u32) -> Option<&Armed<T>> {
+        match self.entries.get(index) {
+            Some(Entry::Armed(armed)) => Some(armed),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn armed_mut(&mut self, index: u32) -> Option<&mut Armed<T>> {
+        match self.entries.get_mut(index) {
+            Some(Entry::Armed(armed)) => Some(armed),
+            _ => None,
+        }
+    }
+
+    /// All armed entries with their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Armed<T>)> {
+        (0..).zip(self.entries.iter()).filter_map(|(index, entry)| match entry {
+            Entry::Armed(armed) => Some((index, armed)),
+            Entry::Vacant { .. } => None,
+        })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Armed<T>)> {
+        (0..).zip(self.entries.iter_mut()).filter_map(|(index, entry)| match entry {
+            Entry::Armed(armed) => Some((index, armed)),
+            Entry::Vacant { .. } => None,
+        })
+    }
+
+    /// All armed entries by value.
+    pub(crate) fn into_entries(mut self) -> Vec<(u32, Armed<T>)> {
+        let mut entries = Vec::with_capacity(self.len);
+        for (index, entry) in (0..).zip(self.entries.iter_mut()) {
+            let vacant = Entry::Vacant { generation: Generation::LAST, filed: Place::NONE };
+            if let Entry::Armed(armed) = core::mem::replace(entry, vacant) {
+                entries.push((index, armed));
+            }
+        }
+        entries
+    }
+
+    pub(crate) fn set_rhythm(&mut self, index: u32, rhythm: Rhythm) {
+        let segment = index as usize / SEGMENT;
+        if self.rhythms.len() <= segment {
+            self.rhythms.resize_with(segment + 1, || None);
+        }
+        let rhythms = self.rhythms[segment].get_or_insert_with(|| Box::new([NO_RHYTHM; SEGMENT]));
+        rhythms[index as usize % SEGMENT] = rhythm;
+    }
+
+    #[inline]
+    pub(crate) fn rhythm_mut(&mut self, index: u32) -> Option<&mut Rhythm> {
+        let rhythms = self.rhythms.get_mut(index as usize / SEGMENT)?.as_mut()?;
+        Some(&mut rhythms[index as usize % SEGMENT])
+    }
+
+    /// No slot holds a record of a vacant number any more.
+    pub(crate) fn forget_records(&mut self) {
+        for entry in self.entries.iter_mut() {
+            if let Entry::Vacant { filed, .. } = entry {
+                *filed = Place::NONE;
+            }
+        }
+    }
+
+    /// Gives back the segments at the end that hold no armed entry. The caller has seen to it that
+    /// no record of their numbers is left.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        // A retired place stays: forgetting it would begin its count anew.
+        let stays = |entry: &Entry<T>| match entry {
+            Entry::Armed(_) => true,
+            Entry::Vacant { generation, .. } => *generation == Generation::LAST,
+        };
+        let end = (1..).zip(self.entries.iter()).filter(|(_, entry)| stays(entry)).last();
+        let kept = end.map_or(0, |(end, _): (usize, _)| end.div_ceil(SEGMENT) * SEGMENT);
+        for entry in self.entries.iter().skip(kept) {
+            if let Entry::Vacant { generation, .. } = entry {
+                self.first = self.first.max(*generation);
+            }
+        }
+        self.entries.truncate(kept);
+        self.rhythms.truncate(kept / SEGMENT);
+        self.rhythms.shrink_to_fit();
+        self.free.retain(|index| (*index as usize) < kept);
+        self.free.shrink_to_fit();
+        self.fresh = self.fresh.min(u32::try_from(kept).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.entries.heap_bytes()
+            + self.free.capacity() * size_of::<u32>()
+            + self.rhythms.capacity() * size_of::<Option<Box<[Rhythm; SEGMENT]>>>()
+            + self.rhythms.iter().flatten().count() * size_of::<[Rhythm; SEGMENT]>()
+    }
+
+    /// Each number is armed, free, fresh or retired, and counted as such.
+    pub(crate) fn check(&self) {
+        let armed = self.iter().count();
+        assert_eq!(armed, self.len, "armed entries");
+        let retired = self
+            .entries
+            .iter()
+            .filter(|e| matches!(e, Entry::Vacant { generation, .. } if *generation == Generation::LAST))
+            .count();
+        assert_eq!(armed + self.free.len() + retired, self.fresh as usize, "numbers in use");
+        for index in &self.free {
+            assert!(self.armed(*index).is_none(), "number {index} is free and armed");
+        }
+    }
+}

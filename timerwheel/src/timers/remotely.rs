@@ -1,0 +1,68 @@
+//! The loop's side of [`Remote`](crate::Remote): taking commands up, and shutting down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Timers;
+use super::item::{Held, Item, TimerOptions};
+use crate::remote::{Command, Inbox, Remote};
+
+impl<T> Timers<T> {
+    /// A way to arm and cancel timers from other threads. `wake` is called on those threads when
+    /// a deadline is earlier than the loop sleeps: let it end the sleep (`mio::Waker::wake`, a
+    /// write to an eventfd).
+    pub fn remote(&mut self, wake: impl Fn() + Send + Sync + 'static) -> Remote<T> {
+        let limit = self.inbox_limit;
+        let inbox = self.inbox.get_or_insert_with(|| Inbox::new(limit));
+        inbox.remote(self.drop_sender.clone(), Arc::clone(&self.sleep), Arc::new(wake))
+    }
+
+    /// How many commands of all remotes may wait for the loop; 1,024 by default. Takes effect
+    /// before the first [`remote`](Self::remote) only, as the room is set aside then.
+    pub fn set_inbox_limit(&mut self, limit: usize) {
+        self.inbox_limit = limit;
+    }
+
+    /// Ends it: later commands of remotes are refused and their values handed back there; all
+    /// values that are armed come back here, in the order of their deadlines. Nothing can be armed
+    /// locally afterwards, as this takes the timers.
+    pub fn shut_down(mut self) -> Vec<T> {
+        self.sleep.shut_down();
+        self.settle();
+        self.wheel.drain().filter_map(|(_, _, item)| item.held.take()).collect()
+    }
+
+    #[cold]
+    pub(super) fn settle_inbox(&mut self) {
+        let mut left = self.inbox_limit;
+        while left > 0
+            && let Some(command) = self.inbox.as_ref().and_then(Inbox::next)
+        {
+            self.take_up(command);
+            left -= 1;
+        }
+    }
+
+    fn take_up(&mut self, command: Command<T>) {
+        match command {
+            Command::Arm { deadline, cell } => {
+                let tick = self.clock.deadline(deadline);
+                let held = Held::There(Arc::clone(&cell));
+                let item = Item::new(held, tick, TimerOptions::new(), self.now);
+                // Under the lock, so that a canceller finds either the value in a timer that is
+                // not armed yet, or the handle of one that is.
+                let mut state = cell.lock();
+                if state.value.is_some() {
+                    state.handle = Some(self.arm_item(Duration::ZERO, item));
+                }
+            }
+            Command::Reschedule { deadline, cell } => {
+                let handle = cell.lock().handle;
+                let tick = self.clock.deadline(deadline);
+                if let Some(handle) = handle {
+                    self.counters.rescheduled += u64::from(self.wheel.reschedule(handle, tick));
+                }
+            }
+        }
+    }
+}

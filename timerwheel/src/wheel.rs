@@ -1,0 +1,434 @@
+//! [`TimerWheel`]: entries by handle over the slots of the levels. Pure ticks; no clock, no I/O.
+//!
+//! Who knows what:
+//!
+//! ```text
+//!            TimerWheel            contract: handles, two phases, total order
+//!           /    |     \
+//!      Store  Filing    Due        entries by number · records by slot · collected, in order
+//!        |     /   \
+//!        |  Slot  Occupancy        chunks of records · one bit per slot
+//!     Segments                     grow without copying
+//! ```
+
+mod advance;
+mod check;
+mod next;
+mod sweep;
+
+use core::fmt;
+
+use crate::due::Due;
+use crate::filing::Filing;
+use crate::handle::{TimerHandle, WheelId};
+use crate::interval::Interval;
+use crate::level::Place;
+use crate::slot::Earliest;
+use crate::store::{Armed, Kind, Store};
+
+/// A hierarchical timer wheel: entries of `T` by deadline, in ticks, each known by a handle.
+///
+/// The caller passes the time in with [`advance`](Self::advance), takes what is due out with
+/// [`pop_expired`](Self::pop_expired), and asks how long it may sleep with
+/// [`next_wakeup`](Self::next_wakeup). What a tick is, is the caller's affair; for real time see
+/// `Timers`.
+///
+/// `BITS` sets the slots of a level, 2<sup>`BITS`</sup> from 2 to 256, and with it the number of
+/// levels that cover all of `u64`. The default of 256 slots on 8 levels is the right one; small
+/// levels serve tests, which reach every cascade within few ticks.
+///
+/// ```
+/// use timerwheel::TimerWheel;
+///
+/// let mut wheel = TimerWheel::new(0);
+/// let tea = wheel.insert(180, "tea");
+/// wheel.insert(60, "egg");
+/// assert_eq!(wheel.next_wakeup(), Some(60));
+///
+/// wheel.advance(60);
+/// assert_eq!(wheel.pop_expired().map(|expired| expired.value), Some("egg"));
+/// assert!(wheel.pop_expired().is_none());
+/// assert!(wheel.reschedule(tea, 240));
+/// assert_eq!(wheel.cancel(tea), Some("tea"));
+/// assert_eq!(wheel.next_wakeup(), None);
+/// ```
+pub struct TimerWheel<T, const BITS: u32 = 8> {
+    id: WheelId,
+    now: u64,
+    /// Counts the armings: the order among equal deadlines.
+    armings: u64,
+    store: Store<T>,
+    filing: Filing<BITS>,
+    due: Due,
+    /// How to copy the value of an interval; known once there has been one, so that a wheel of
+    /// one-shots takes values that cannot be copied.
+    clone: Option<fn(&T) -> T>,
+    sweep: sweep::Sweep,
+    /// Intervals due before this tick do not make up for what they missed.
+    skip_before: u64,
+}
+
+/// An entry that is due, handed out by [`TimerWheel::pop_expired`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "an expiry that is dropped is a timer that never fired"]
+pub struct Expired<T> {
+    /// The handle it was armed under. Stale for a one-shot; for an interval, already armed again.
+    pub handle: TimerHandle,
+    /// The value; for an interval, a clone of it.
+    pub value: T,
+    /// The tick it was armed for.
+    pub deadline: u64,
+    /// Ticks from the deadline to the `advance` that last moved the wheel.
+    pub late: u64,
+    /// Ticks of the interval that passed after `deadline` and are left out; 0 for a one-shot and
+    /// for [`Burst`](crate::MissedTicks::Burst), which leaves none out.
+    pub missed: u64,
+}
+
+impl<T> TimerWheel<T> {
+    /// An empty wheel that stands at tick `now`. Allocates nothing.
+    pub fn new(now: u64) -> Self {
+        Self::with_levels(now)
+    }
+}
+
+impl<T, const BITS: u32> TimerWheel<T, BITS> {
+    /// [`new`](TimerWheel::new) for levels of any width.
+    pub fn with_levels(now: u64) -> Self {
+        Self {
+            id: WheelId::next(),
+            now,
+            armings: 0,
+            store: Store::new(),
+            filing: Filing::new(),
+            due: Due::new(),
+            clone: None,
+            sweep: sweep::Sweep::new(),
+            skip_before: 0,
+        }
+    }
+
+    // Inputs.
+
+    /// Arms a one-shot for the tick `deadline`. O(1).
+    ///
+    /// A deadline that is not after [`now`](Self::now) is taken as it is, and is due at the next
+    /// [`advance`](Self::advance), whatever tick that is for.
+    ///
+    /// # Panics
+    ///
+    /// When the wheel holds 2<sup>32</sup> − 1024 timers.
+    #[inline]
+    pub fn insert(&mut self, deadline: u64, value: T) -> TimerHandle {
+        self.arm(deadline, value, Kind::Once)
+    }
+
+    /// Arms an interval. O(1). It stays armed under one handle until it is cancelled.
+    ///
+    /// Each expiry hands out a clone of `value`.
+    ///
+    /// # Panics
+    ///
+    /// When the wheel holds 2<sup>32</sup> − 1024 timers.
+    pub fn insert_interval(&mut self, interval: Interval, value: T) -> TimerHandle
+    where
+        T: Clone,
+    {
+        self.clone = Some(T::clone);
+        let handle = self.arm(interval.first, value, Kind::Interval);
+        self.store.set_rhythm(handle.index, interval.rhythm);
+        handle
+    }
+
+    /// Moves a timer to another deadline under the same handle. O(1), and one store if that is
+    /// later. False if the handle is stale.
+    ///
+    /// The timer counts as armed now: among equal deadlines it comes last. One that is due but not
+    /// handed out yet is no longer due. An interval goes on from its new deadline with its period.
+    #[inline]
+    pub fn reschedule(&mut self, handle: TimerHandle, deadline: u64) -> bool {
+        let armed = self.armings;
+        let Some(entry) = self.locate_mut(handle) else { return false };
+        // Later: the record stays where it is, and whoever empties that slot files it anew.
+        if deadline >= entry.deadline && entry.kind == Kind::Once && entry.filed != Place::DUE {
+            entry.deadline = deadline;
+            entry.armed = armed;
+            self.armings += 1;
+            return true;
+        }
+        self.refile(handle.index, deadline);
+        true
+    }
+
+    /// Takes a timer out and hands its value back, at once. O(1). `None` if the handle is stale.
+    #[inline]
+    pub fn cancel(&mut self, handle: TimerHandle) -> Option<T> {
+        let entry = self.locate_mut(handle)?;
+        // A due entry has no record in any slot.
+        let recorded = if entry.filed == Place::DUE { Place::NONE } else { entry.filed };
+        let value = self.store.remove(handle.index, recorded).map(|entry| entry.value);
+        self.left_a_record();
+        value
+    }
+
+    /// Moves the time on to `now` and collects what is due: everything armed so far with a
+    /// deadline up to `now`.
+    ///
+    /// Costs the entries moved, never the ticks elapsed; one comparison if there is nothing to
+    /// move. A `now` before the last one is taken as the last one.
+    ///
+    /// Only this makes entries due. What is armed afterwards waits for the next call, even with a
+    /// deadline in the past, so a consumer that arms again with no delay cannot keep its own loop
+    /// from ending.
+    #[inline]
+    pub fn advance(&mut self, now: u64) {
+        let now = now.max(self.now);
+        if now < self.filing.next_event() {
+            self.now = now;
+            return;
+        }
+        self.collect(now);
+    }
+
+    /// Hands out the next entry that is due, by deadline and, among equal ones, in the order of
+    /// arming. O(1).
+    ///
+    /// An interval is armed again before it is handed out, so the consumer may cancel or
+    /// reschedule it by its handle.
+    ///
+    /// ```
+    /// use timerwheel::TimerWheel;
+    ///
+    /// let mut wheel = TimerWheel::new(0);
+    /// for (deadline, value) in [(7, 'c'), (3, 'a'), (3, 'b')] {
+    ///     wheel.insert(deadline, value);
+    /// }
+    /// wheel.advance(10);
+    /// let order: String = std::iter::from_fn(|| wheel.pop_expired()).map(|due| due.value).collect();
+    /// assert_eq!(order, "abc");
+    /// ```
+    #[inline]
+    pub fn pop_expired(&mut self) -> Option<Expired<T>> {
+        loop {
+            let due = self.due.front()?;
+            // The arming number is unique, so it proves that the entry is the one collected, and
+            // was neither cancelled nor moved since.
+            match self.store.armed(due.index) {
+                Some(entry) if entry.armed == due.armed => {}
+                _ => {
+                    self.due.pop_front();
+                    continue;
+                }
+            }
+            return self.expire(due.index, due.deadline);
+        }
+    }
+
+    /// Lets intervals leave out what they missed before `tick`, as if all were
+    /// [`Skip`](crate::MissedTicks::Skip): for a clock that has jumped, where making up for an
+    /// hour of ticks would help nobody.
+    pub fn skip_missed_before(&mut self, tick: u64) {
+        self.skip_before = self.skip_before.max(tick);
+    }
+
+    /// Takes all entries out, and drops them. Handles from before are stale.
+    pub fn clear(&mut self) {
+        drop(self.take_all());
+    }
+
+    /// Takes all entries out and hands them over in the order of expiry, each with the handle and
+    /// the deadline it had. O(n log n).
+    pub fn drain(&mut self) -> impl ExactSizeIterator<Item = (TimerHandle, u64, T)> + use<T, BITS> {
+        let wheel = self.id;
+        let mut entries = self.take_all().into_entries();
+        entries.sort_unstable_by_key(|(_, entry)| (entry.deadline, entry.armed));
+        entries.into_iter().map(move |(index, entry)| {
+            let handle = TimerHandle { wheel, index, generation: entry.generation };
+            (handle, entry.deadline, entry.value)
+        })
+    }
+
+    /// Makes room for `additional` more timers. Growing never moves what is there, so this only
+    /// takes the allocation out of later inserts.
+    pub fn reserve(&mut self, additional: usize) {
+        self.store.reserve(additional);
+    }
+
+    /// Gives back what memory can be given back: free places at the end, and all slots of records.
+    /// O(n).
+    pub fn shrink_to_fit(&mut self) {
+        let mut filing = Filing::new();
+        for (index, entry) in self.store.iter_mut() {
+            if entry.filed != Place::DUE {
+                let earliest = Earliest { deadline: entry.deadline, armed: entry.armed, index };
+                entry.filed = filing.file(self.now, earliest, Place::NONE);
+            }
+        }
+        self.filing = filing;
+        self.store.forget_records();
+        self.store.shrink_to_fit();
+    }
+
+    // Observers.
+
+    /// The tick of the last [`advance`](Self::advance).
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Timers armed, those that are due and not handed out included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether nothing is armed.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Entries that are due and not handed out, those that were cancelled since included.
+    #[inline]
+    pub fn due_len(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Timers there is room for without allocating places.
+    pub fn capacity(&self) -> usize {
+        self.store.capacity()
+    }
+
+    /// Whether the timer is still armed, or due and not handed out.
+    #[inline]
+    pub fn contains(&self, handle: TimerHandle) -> bool {
+        self.locate(handle).is_some()
+    }
+
+    /// The value of a timer.
+    pub fn get(&self, handle: TimerHandle) -> Option<&T> {
+        self.locate(handle).map(|entry| &entry.value)
+    }
+
+    /// The value of a timer, to change it in place.
+    pub fn get_mut(&mut self, handle: TimerHandle) -> Option<&mut T> {
+        self.locate_mut(handle).map(|entry| &mut entry.value)
+    }
+
+    /// The deadline of a timer; of an interval, its next one.
+    pub fn deadline_of(&self, handle: TimerHandle) -> Option<u64> {
+        self.locate(handle).map(|entry| entry.deadline)
+    }
+
+    /// All timers with handle, deadline and value, in no particular order. O(capacity).
+    pub fn iter(&self) -> impl Iterator<Item = (TimerHandle, u64, &T)> {
+        self.store.iter().map(|(index, entry)| {
+            let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
+            (handle, entry.deadline, &entry.value)
+        })
+    }
+
+    /// Heap bytes that the wheel holds, values included, what those own not.
+    pub fn heap_bytes(&self) -> usize {
+        self.store.heap_bytes() + self.filing.heap_bytes() + self.due.heap_bytes()
+    }
+
+    // Private.
+
+    #[inline]
+    fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
+        let armed = self.next_arming();
+        let (index, generation, recorded) = self.store.vacancy();
+        let filed = self.filing.file(self.now, Earliest { deadline, armed, index }, recorded);
+        self.store.fill(index, Armed { deadline, armed, value, generation, filed, kind });
+        TimerHandle { wheel: self.id, index, generation }
+    }
+
+    #[inline]
+    fn next_arming(&mut self) -> u64 {
+        let armed = self.armings;
+        self.armings += 1;
+        armed
+    }
+
+    #[inline]
+    fn locate(&self, handle: TimerHandle) -> Option<&Armed<T>> {
+        if handle.wheel != self.id {
+            return None;
+        }
+        self.store.armed(handle.index).filter(|entry| entry.generation == handle.generation)
+    }
+
+    #[inline]
+    fn locate_mut(&mut self, handle: TimerHandle) -> Option<&mut Armed<T>> {
+        if handle.wheel != self.id {
+            return None;
+        }
+        self.store.armed_mut(handle.index).filter(|entry| entry.generation == handle.generation)
+    }
+
+    /// Files an armed entry for another deadline, as of now.
+    fn refile(&mut self, index: u32, deadline: u64) {
+        let armed = self.next_arming();
+        let Some(entry) = self.store.armed_mut(index) else { return };
+        entry.deadline = deadline;
+        entry.armed = armed;
+        let before = entry.filed;
+        let interval = entry.kind == Kind::Interval;
+        let filed = self.filing.file(self.now, Earliest { deadline, armed, index }, before);
+        entry.filed = filed;
+        if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
+            rhythm.restart();
+        }
+        if filed != before {
+            self.left_a_record();
+        }
+    }
+
+    /// Hands a due entry out: a one-shot leaves, an interval is armed again first.
+    #[inline]
+    fn expire(&mut self, index: u32, deadline: u64) -> Option<Expired<T>> {
+        let late = self.now.saturating_sub(deadline);
+        let entry = self.store.armed(index)?;
+        let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
+        if entry.kind == Kind::Once {
+            self.due.pop_front();
+            let value = self.store.remove(index, Place::NONE)?.value;
+            return Some(Expired { handle, value, deadline, late, missed: 0 });
+        }
+        // The caller's code runs first: if it panics, the entry is still due and nothing has
+        // changed.
+        let value = self.clone?(&entry.value);
+        self.due.pop_front();
+        let skip = deadline < self.skip_before;
+        let (next, missed) = self.store.rhythm_mut(index)?.next(deadline, self.now, skip);
+        let armed = self.next_arming();
+        let earliest = Earliest { deadline: next, armed, index };
+        let filed = self.filing.file(self.now, earliest, Place::NONE);
+        let entry = self.store.armed_mut(index)?;
+        entry.deadline = next;
+        entry.armed = armed;
+        entry.filed = filed;
+        Some(Expired { handle, value, deadline, late, missed })
+    }
+
+    /// Leaves an empty wheel behind, of another identity, so that old handles are stale without
+    /// touching a single place.
+    fn take_all(&mut self) -> Store<T> {
+        let mut empty = Self::with_levels(self.now);
+        empty.armings = self.armings;
+        empty.skip_before = self.skip_before;
+        core::mem::replace(self, empty).store
+    }
+}
+
+impl<T: fmt::Debug, const BITS: u32> fmt::Debug for TimerWheel<T, BITS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimerWheel")
+            .field("now", &self.now)
+            .field("len", &self.len())
+            .field("next_wakeup", &self.next_wakeup())
+            .finish_non_exhaustive()
+    }
+}

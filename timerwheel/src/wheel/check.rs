@@ -1,0 +1,73 @@
+//! The invariants, written down once.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::{TimerWheel, sweep};
+use crate::due::DueEntry;
+use crate::level::{self, Place};
+use crate::store::Kind;
+
+impl<T, const BITS: u32> TimerWheel<T, BITS> {
+    /// Checks every invariant of the structure. For tests; O(n log n).
+    ///
+    /// # Panics
+    ///
+    /// If one does not hold: that is a bug of this crate.
+    pub fn check_invariants(&self) {
+        self.store.check();
+        self.filing.check(self.now);
+        self.check_entries();
+        self.check_due();
+        assert!(
+            self.garbage() <= self.len() + sweep::allowance::<BITS>(),
+            "{} records of nobody beside {} timers",
+            self.garbage(),
+            self.len()
+        );
+    }
+
+    /// Each entry is due, or recorded in the one slot it says, which comes up in time.
+    fn check_entries(&self) {
+        let mut recorded = BTreeMap::new();
+        for (place, start, slot) in self.filing.occupied(self.now) {
+            for index in self.filing.records_of(slot) {
+                recorded.entry((index, place.index())).or_insert((start, slot.earliest()));
+            }
+        }
+        for (index, entry) in self.store.iter() {
+            assert!(entry.armed < self.armings, "armed in the future");
+            if entry.kind == Kind::Interval {
+                assert!(self.clone.is_some(), "an interval that cannot be copied");
+            }
+            if entry.filed == Place::DUE {
+                assert!(entry.deadline <= self.now, "due before its deadline");
+                let queued = self.due.iter().any(|due| due.armed == entry.armed);
+                assert!(queued, "due, but not in the queue");
+                continue;
+            }
+            let Some((start, earliest)) = recorded.get(&(index, entry.filed.index())) else {
+                panic!("entry {index} says {:?}, which has no record of it", entry.filed)
+            };
+            assert!(earliest.deadline <= entry.deadline, "the slot's earliest is late");
+            let nearest = level::place_of::<BITS>;
+            let slot_of_noted = earliest.deadline > self.now;
+            assert!(
+                entry.filed == Place::OVERDUE
+                    || (slot_of_noted && nearest(self.now, earliest.deadline) == entry.filed),
+                "the earliest of a slot is of that slot, or a later one could come before it"
+            );
+            if entry.filed != Place::OVERDUE {
+                assert!(*start <= entry.deadline, "the slot comes up late");
+                let nearest = level::place_of::<BITS>(self.now, entry.deadline);
+                assert!(entry.filed.index() <= nearest.index(), "filed behind its deadline");
+            }
+        }
+    }
+
+    fn check_due(&self) {
+        let live = |due: &&DueEntry| self.is_armed(due.index, due.armed);
+        let order: Vec<_> = self.due.iter().filter(live).collect();
+        assert!(order.is_sorted(), "the queue is out of order");
+    }
+}

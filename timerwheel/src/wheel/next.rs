@@ -1,0 +1,74 @@
+//! When to come back: a bound that is free, and the exact deadline.
+
+use super::TimerWheel;
+use crate::level::Place;
+use crate::slot::Slot;
+
+impl<T, const BITS: u32> TimerWheel<T, BITS> {
+    /// The tick to wake up at: [`now`](Self::now) if something is due or overdue already, `None`
+    /// if nothing is armed. O(1).
+    ///
+    /// Never late. Early only if the earliest timer was cancelled or moved to a later deadline
+    /// since: then the `advance` at that tick finds nothing due, and the next wake-up is later.
+    #[inline]
+    pub fn next_wakeup(&self) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
+        if self.due.len() > 0 {
+            return Some(self.now);
+        }
+        let (_, _, slot) = self.filing.occupied(self.now).next()?;
+        Some(slot.earliest().deadline.max(self.now))
+    }
+
+    /// The earliest deadline of all that is armed, or due and not handed out; it may be in the
+    /// past. `None` if nothing is armed.
+    ///
+    /// O(1) while the earliest timer is still armed as it was filed. If it has been cancelled or
+    /// moved since, the records of the first slots are looked through, up to the first that holds
+    /// what is earliest now.
+    pub fn next_deadline(&self) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
+        let due = self.due.iter().find(|due| self.is_armed(due.index, due.armed));
+        let mut next = due.map(|due| due.deadline);
+        for (place, start, slot) in self.filing.occupied(self.now) {
+            // Nothing is filed in a slot with a deadline before its first tick.
+            if next.is_some_and(|next| next <= start) {
+                break;
+            }
+            next = match (next, self.earliest_in(place, slot)) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        next
+    }
+
+    /// The earliest deadline of the entries filed in a slot.
+    fn earliest_in(&self, place: Place, slot: &Slot) -> Option<u64> {
+        let noted = slot.earliest();
+        if self.is_armed(noted.index, noted.armed) {
+            return Some(noted.deadline);
+        }
+        let mut earliest = None;
+        for index in self.filing.records_of(slot) {
+            let Some(entry) = self.store.armed(index) else { continue };
+            if entry.filed != place {
+                continue;
+            }
+            if entry.deadline == noted.deadline {
+                return Some(entry.deadline);
+            }
+            earliest = Some(earliest.map_or(entry.deadline, |e: u64| e.min(entry.deadline)));
+        }
+        earliest
+    }
+
+    /// Whether the entry is still in the arming of that number.
+    pub(super) fn is_armed(&self, index: u32, arming: u64) -> bool {
+        self.store.armed(index).is_some_and(|entry| entry.armed == arming)
+    }
+}
