@@ -144,18 +144,23 @@ fn a_body_below_the_least_rate_is_ended_and_one_above_is_not() {
     let head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
     let mut slow = world.client_sending(head);
     let mut steady = world.client_sending(head);
-    for _ in 0..20 {
-        if slow.state() == State::Open {
-            slow.send(&[b'x'; 100]);
-        }
+    let mut seconds = 0;
+    while slow.state() == State::Open {
+        slow.send(&[b'x'; 100]);
         steady.send(&[b'x'; 300]);
         world.pass(secs(1));
+        seconds += 1;
     }
-    assert_eq!((slow.state(), slow.text().as_str()), (State::End, TIMEOUT));
-    assert_eq!(steady.state(), State::Open);
+    assert!((5..=7).contains(&seconds), "after the first span: {seconds} s");
+    assert_eq!(slow.text(), TIMEOUT);
     drop(slow);
-    world.pass(secs(1));
+    world.settle();
     assert_eq!(world.seen.causes(), [Cause::MinRate]);
+    for _ in 0..20 {
+        steady.send(&[b'x'; 300]);
+        world.pass(millis(1_000));
+    }
+    assert_eq!(steady.state(), State::Open);
 }
 
 #[test]
