@@ -186,6 +186,10 @@ impl Conn {
         }
         let has_body = semantics.framing != Framing::Length(0);
         let shape = Shape::of(head, !rest.is_empty());
+        if shape.is_connect() {
+            // What follows is the tunnel's, even if there will be none.
+            self.outgoing.end_after(number, Cause::Handler);
+        }
         let turn = Turn { number, shape, early: has_body };
         if has_body {
             self.reading = Reading::Body;
