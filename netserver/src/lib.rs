@@ -2,17 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod cause;
+mod clock;
 pub mod conn;
 mod context;
 mod handler;
 pub mod http;
+mod net;
 mod reply;
+mod server;
 mod settings;
+mod stats;
 pub mod track;
 
 pub use cause::{Cause, Causes};
+pub use conn::Phase;
 pub use context::{ConnId, Context};
 pub use handler::{Closed, Handler, Request};
-pub use http::{Response, Status};
+pub use http::{Head, Response, Status};
+pub use net::{ListenOptions, Ready, Tokens};
 pub use reply::{Exchange, Flow, Pull, Reply, Sink, Ticket};
+pub use server::{BindError, ConnectionInfo, Host, Report, Server, ServerBuilder};
 pub use settings::{Limits, OverLimit, SettingError, Settings, Timeouts};
+pub use stats::{Phases, Stats};

@@ -62,7 +62,10 @@ mod tests {
         let tokens = Tokens::new(10..13);
         assert_eq!(tokens.connections(), 2);
         assert_eq!(tokens.listener(), Token(10));
-        assert_eq!((tokens.key(Token(10)), tokens.key(Token(13)), tokens.key(Token(9))), (None, None, None));
+        assert_eq!(
+            (tokens.key(Token(10)), tokens.key(Token(13)), tokens.key(Token(9))),
+            (None, None, None)
+        );
         for key in 0..2 {
             assert_eq!(tokens.key(tokens.connection(key)), Some(key));
         }

@@ -91,7 +91,7 @@ impl<H: Handler> Server<H> {
         self.stats.refused += 1;
         if self.settings.limits.over_limit == OverLimit::Unavailable {
             let mut answer = Vec::new();
-            encode_reject(&mut answer, Reject::Unavailable, self.date.text(now));
+            encode_reject(&mut answer, Reject::HandlerTimeout, self.date.text(now));
             // A fresh socket takes so few bytes at once, or is broken already.
             let _ = stream.write(&answer);
             stream.shut_down_writing();

@@ -42,15 +42,14 @@ impl<H: Handler> Server<H> {
         if is_about_receiving(class) && self.rescue(key, class, now) {
             return;
         }
-        let Some(connection) = self.connections.get_mut(key as usize) else {
+        let expired = self.drive_after(key, now, |connection, handler, cx| {
+            connection.conn.expire(class, handler, cx);
+        });
+        if expired.is_none() {
             // Cannot be: a connection leaves its lists when it ends. Were it so, the check would
             // come back to it for ever.
             return self.tracker.remove(key);
-        };
-        connection.conn.lend_output(&mut self.buffers.output);
-        let mut cx = connection.context(&self.settings, &mut self.date, now);
-        connection.conn.expire(class, &mut self.handler, &mut cx);
-        self.drive(key, now);
+        }
         // What an expiry does takes the connection out of the class, or begins it afresh.
         if self.tracker.since(key, class).is_some_and(|after| Some(after) == since && after < now) {
             self.abort(key, Cause::Handler, now);

@@ -47,12 +47,7 @@ impl<H: Handler> Server<H> {
         let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();
         self.drain = Some(Drain { deadline, forcing: false, report });
         for key in self.keys() {
-            if let Some(connection) = self.connections.get_mut(key as usize) {
-                connection.conn.lend_output(&mut self.buffers.output);
-                let mut cx = connection.context(&self.settings, &mut self.date, now);
-                connection.conn.drain(&mut cx);
-                self.drive(key, now);
-            }
+            self.drive_after(key, now, |connection, _, cx| connection.conn.drain(cx));
         }
         if grace.is_zero() {
             self.force(now);
@@ -154,7 +149,8 @@ impl<H: Handler> Server<H> {
             drain.forcing = true;
         }
         for key in self.keys() {
-            let upgraded = self.connections.get(key as usize).map(|c| c.phase) == Some(Phase::Upgraded);
+            let upgraded =
+                self.connections.get(key as usize).map(|c| c.phase) == Some(Phase::Upgraded);
             if let Some(drain) = &mut self.drain {
                 drain.report.upgraded += u64::from(upgraded);
             }

@@ -6,6 +6,7 @@ use super::Server;
 use super::connection::Connection;
 use crate::cause::Cause;
 use crate::conn::{How, Phase};
+use crate::context::Context;
 use crate::handler::{Closed, Handler};
 use crate::net::Transfer;
 
@@ -26,16 +27,24 @@ enum Step {
 impl<H: Handler> Server<H> {
     /// Gives a connection its turn, and sees to what has become of it.
     pub(super) fn drive(&mut self, key: u32, now: Instant) {
-        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        self.drive_after(key, now, |_, _, _| ());
+    }
+
+    /// The same, after something was done to it.
+    pub(super) fn drive_after<R>(
+        &mut self,
+        key: u32,
+        now: Instant,
+        act: impl FnOnce(&mut Connection, &mut H, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let connection = self.connections.get_mut(key as usize)?;
         connection.conn.lend_output(&mut self.buffers.output);
-        let mut rested = false;
-        for _ in 0..STEPS_PER_TURN {
-            if let Step::Rest = self.step(key, now) {
-                rested = true;
-                break;
-            }
-        }
+        let mut cx = connection.context(&self.settings, &mut self.date, now);
+        let outcome = act(connection, &mut self.handler, &mut cx);
+        let steps = (0..STEPS_PER_TURN).take_while(|_| matches!(self.step(key, now), Step::On));
+        let rested = steps.count() < STEPS_PER_TURN;
         self.end_turn(key, rested, now);
+        Some(outcome)
     }
 
     /// Writes first, so that output is short and streams can go on; then ends, reads or resumes.

@@ -250,16 +250,8 @@ impl<H: Handler> Server<H> {
         now: Instant,
         act: impl FnOnce(&mut Connection, &mut H, &mut Context<'_>) -> bool,
     ) -> bool {
-        let key = ticket.connection().index();
-        let Some(connection) = self.connections.get_mut(key as usize) else { return false };
-        if connection.id != ticket.connection() {
-            return false;
-        }
-        connection.conn.lend_output(&mut self.buffers.output);
-        let mut cx = connection.context(&self.settings, &mut self.date, now);
-        let acted = act(connection, &mut self.handler, &mut cx);
-        self.drive(key, now);
-        acted
+        let Some(key) = self.key_of(ticket.connection()) else { return false };
+        self.drive_after(key, now, act).unwrap_or(false)
     }
 
     /// The key of a connection, if it is the one that was meant.
