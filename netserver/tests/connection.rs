@@ -200,6 +200,22 @@ fn a_peer_that_never_reads_is_not_read_from() {
 }
 
 #[test]
+fn responses_that_wait_for_their_turn_count_until_they_are_sent() {
+    let mut peer = routes();
+    let large = "x".repeat(40_000);
+    for _ in 0..10 {
+        peer.receive(&get("/later").repeat(3));
+        let tickets = std::mem::take(&mut peer.handler.tickets);
+        peer.answer(tickets[2], body(&large));
+        assert!(peer.conn.wants_read());
+        peer.answer(tickets[1], body(&large));
+        assert!(!peer.conn.wants_read(), "what waits is memory too");
+        peer.answer(tickets[0], body("1"));
+        assert!(peer.conn.wants_read());
+    }
+}
+
+#[test]
 fn what_was_held_back_is_served_when_the_peer_reads() {
     let mut peer = routes();
     peer.window = Some(0);
@@ -510,6 +526,36 @@ fn an_exchange_holds_its_body_back() {
     assert_eq!(peer.handler.seen(), ["end"]);
     assert!(peer.written().ends_with("chunked\r\n\r\n0\r\n\r\n"));
     assert_eq!(peer.classes(), [Class::Idle]);
+}
+
+#[test]
+fn an_exchange_that_pushes_back_gets_all_of_its_body() {
+    let whole = [post("/both", 5), b"hello".to_vec()].concat();
+    for split in 1..whole.len() {
+        let mut peer = routes();
+        peer.receive(&whole[..split]);
+        peer.receive(&whole[split..]);
+        let written = peer.written();
+        assert!(written.ends_with("\r\n0\r\n\r\n"), "split at {split}: {written}");
+        assert_eq!(peer.classes(), [Class::Idle]);
+    }
+
+    let mut peer = routes();
+    peer.window = Some(0);
+    peer.receive(&post("/both", 1 << 20));
+    let piece = vec![b'x'; 64 << 10];
+    let mut sent = 0;
+    while sent < 1 << 20 {
+        while peer.conn.wants_read() {
+            peer.receive(&piece);
+            sent += piece.len();
+            let kept = peer.conn.output().len();
+            assert!(kept < 256 << 10, "{kept} bytes kept of {sent}");
+        }
+        peer.take(10_000);
+    }
+    peer.take(2 << 20);
+    assert!(peer.written().ends_with("\r\n0\r\n\r\n"));
 }
 
 #[test]

@@ -289,7 +289,7 @@ impl Exchange for AtOnce {
     }
 }
 
-/// Sends back what comes, as it comes.
+/// Sends back what comes, as it comes, and takes no more before that has gone.
 #[derive(Default)]
 pub struct Echo {
     pending: Vec<u8>,
@@ -297,8 +297,9 @@ pub struct Echo {
 }
 
 impl Exchange for Echo {
-    fn on_data(&mut self, data: &[u8], _: &mut Flow<'_>) {
+    fn on_data(&mut self, data: &[u8], flow: &mut Flow<'_>) {
         self.pending.extend_from_slice(data);
+        flow.pause();
     }
 
     fn on_end(&mut self, _: Fields<'_>, _: &mut Flow<'_>) {
@@ -311,6 +312,7 @@ impl Exchange for Echo {
 
     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
         sink.write(&std::mem::take(&mut self.pending));
+        sink.resume();
         if self.ended { Pull::End } else { Pull::Wait }
     }
 }
