@@ -33,7 +33,7 @@ pub(crate) enum Accept {
     /// Nobody is waiting.
     Empty,
     /// The process or the system is out of descriptors or memory; somebody may be waiting.
-    Exhausted(io::Error),
+    Exhausted,
 }
 
 impl Listener {
@@ -77,7 +77,7 @@ impl Listener {
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::NetworkUnreachable
                 | io::ErrorKind::TimedOut => {}
-                _ => return Accept::Exhausted(error),
+                _ => return Accept::Exhausted,
             }
         }
     }

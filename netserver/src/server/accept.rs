@@ -27,7 +27,7 @@ impl<H: Handler> Server<H> {
             match listener.accept() {
                 Accept::Connection(stream, peer) => self.admit(stream, peer, now),
                 Accept::Empty => return self.accepting = false,
-                Accept::Exhausted(_) => {
+                Accept::Exhausted => {
                     // No edge comes when descriptors are free again: the check retries.
                     self.exhausted = true;
                     self.stats.accept_pauses += 1;

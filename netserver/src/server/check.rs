@@ -66,11 +66,12 @@ impl<H: Handler> Server<H> {
         connection.readable = true;
         self.drive(key, now);
         let rescued = self.tracker.since(key, class) != since;
-        if rescued && let Some(connection) = self.connections.get_mut(key as usize) {
-            if connection.id == id {
-                connection.rescued += 1;
-                self.stats.rescued += 1;
-            }
+        if rescued
+            && let Some(connection) = self.connections.get_mut(key as usize)
+            && connection.id == id
+        {
+            connection.rescued += 1;
+            self.stats.rescued += 1;
         }
         rescued
     }

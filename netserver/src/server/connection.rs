@@ -28,7 +28,9 @@ pub(super) struct Connection {
     /// In the queue of left-over work.
     pub(super) queued: bool,
     pub(super) rescued: u32,
-    /// As counted in the statistics.
+    /// Requests counted in the statistics.
+    pub(super) requests: u64,
+    /// The phase it is counted in.
     pub(super) phase: Phase,
 }
 
@@ -46,6 +48,7 @@ impl Connection {
             blocked: false,
             queued: false,
             rescued: 0,
+            requests: 0,
             phase: Phase::FirstByte,
         }
     }

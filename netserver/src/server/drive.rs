@@ -97,6 +97,8 @@ impl<H: Handler> Server<H> {
     fn end_turn(&mut self, key: u32, rested: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         connection.conn.take_output(&mut self.buffers.output);
+        let requests = connection.conn.requests();
+        self.stats.requests += requests - std::mem::replace(&mut connection.requests, requests);
         if let Some(end) = connection.conn.end()
             && end.how == How::Close
         {
@@ -131,7 +133,6 @@ impl<H: Handler> Server<H> {
         self.generations[key as usize] = self.generations[key as usize].wrapping_add(1);
         self.count_phase(connection.phase, false);
         self.stats.closed.add(cause);
-        self.stats.requests += connection.conn.requests();
         let closed = Closed {
             id: connection.id,
             peer: Some(connection.peer),

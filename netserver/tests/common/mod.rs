@@ -231,7 +231,7 @@ impl Client {
 
     /// Reads what is there; the state of the connection as the client sees it.
     pub(crate) fn state(&mut self) -> State {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return State::End,
