@@ -143,6 +143,49 @@ fn a_response_that_closes_is_the_last_though_more_were_asked_for() {
 }
 
 #[test]
+fn nothing_is_read_beyond_a_response_that_closes() {
+    let mut peer = routes();
+    peer.receive(&[get("/later").repeat(2), post("/", 5)].concat());
+    assert!(peer.conn.wants_read());
+    let tickets = peer.handler.tickets.clone();
+    peer.answer(tickets[1], body("2").close());
+    assert_eq!((peer.conn.wants_read(), peer.classes()), (false, vec![]));
+
+    let mut peer = routes();
+    peer.receive(&[get("/later"), post("/later-on-head", 5)].concat());
+    let tickets = peer.handler.tickets.clone();
+    peer.answer(tickets[1], body("2"));
+    assert_eq!((peer.conn.wants_read(), peer.conn.phase()), (false, Phase::Handler));
+    peer.answer(tickets[0], body("1"));
+    assert_eq!(peer.written(), ok("1", false) + &ok("2", true));
+}
+
+#[test]
+fn what_fails_before_its_turn_is_an_error_in_its_turn() {
+    let mut peer = routes();
+    peer.receive(&[get("/later"), get("/stream-and-panic")].concat());
+    let ticket = peer.handler.tickets[0];
+    peer.answer(ticket, body("1"));
+    assert_eq!(peer.written(), ok("1", false) + &refused("500 Internal Server Error"));
+    assert_eq!(peer.end.unwrap().cause, Cause::Handler);
+}
+
+#[test]
+fn another_protocol_begins_in_its_turn() {
+    let upgrade =
+        b"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+    let mut peer = routes();
+    peer.receive(&[&get("/later"), &upgrade[..], b"ping"].concat());
+    assert_eq!((peer.written(), peer.conn.phase()), (String::new(), Phase::Handler));
+    let ticket = peer.handler.tickets[0];
+    peer.answer(ticket, body("1"));
+    let written = peer.written();
+    assert!(written.starts_with(&(ok("1", false) + "HTTP/1.1 101 ")), "{written}");
+    assert!(written.ends_with("\r\n\r\nping"), "{written}");
+    assert_eq!(peer.conn.phase(), Phase::Upgraded);
+}
+
+#[test]
 fn half_closed_peers_get_what_they_asked_for() {
     let mut peer = routes();
     peer.receive(&get("/later").repeat(2));
@@ -385,6 +428,7 @@ fn a_client_that_expects_it_is_told_to_continue() {
 
     peer.receive(&[&get("/later"), &head[..]].concat());
     assert_eq!(peer.written(), "", "not its turn");
+    assert_eq!(peer.classes(), [], "who waits to be told to go on is not late");
     let ticket = peer.handler.tickets[0];
     peer.answer(ticket, body("1"));
     assert_eq!(peer.written(), ok("1", false) + go_on);
@@ -674,7 +718,15 @@ fn an_upgraded_connection_is_asked_to_end_and_then_made_to() {
     assert_eq!(peer.written(), "ping");
     assert!(peer.conn.take_changes().restarted.contains(Class::Upgraded));
     peer.drain();
-    assert_eq!(end(&peer), Some((Cause::Handler, How::Linger)), "the echo ends when asked");
+    assert_eq!(end(&peer), Some((Cause::Drain, How::Linger)), "the echo ends when asked");
+
+    let mut peer = routes();
+    peer.receive(&[&get("/later"), &upgrade[..]].concat());
+    peer.drain();
+    let ticket = peer.handler.tickets[0];
+    peer.answer(ticket, body("1"));
+    assert!(peer.written().contains("\r\nUpgrade: echo\r\n"), "begun before the drain");
+    assert_eq!(peer.end.map(|end| end.cause), Some(Cause::Drain));
 
     let mut peer = Peer::new(Probes { pieces: usize::MAX, ..Probes::default() });
     peer.window = Some(1000);

@@ -197,6 +197,10 @@ impl Handler for Routes {
                 panic!("{ASKED}");
             }
             "/panic-stream" => reply.stream(ok, Box::new(Panics)),
+            "/stream-and-panic" => {
+                reply.stream(ok, Box::new(Pieces::of(&["one"])));
+                panic!("{ASKED}");
+            }
             "/drop" => drop(reply),
             "/later" => self.tickets.push(reply.later()),
             _ if request.method() == "CONNECT" => {
