@@ -109,7 +109,7 @@ fn parse(text: &str, file: &str) -> Vec<Case> {
         let Some(case) = cases.last_mut() else { continue };
         match word {
             "" | "#" | "case" => {}
-            "why" => case.why = rest.to_owned(),
+            "why" => rest.clone_into(&mut case.why),
             ">" => {
                 case.input.extend(unescape(rest));
                 case.input.extend_from_slice(b"\r\n");
@@ -118,7 +118,7 @@ fn parse(text: &str, file: &str) -> Vec<Case> {
             "fin" => case.fin = true,
             "<" => case.expected.extend(response(rest)),
             "<<" => case.expected.extend(unescape(rest)),
-            "end" => case.end = rest.to_owned(),
+            "end" => rest.clone_into(&mut case.end),
             _ => panic!("{file}:{}: what is {word:?}?", number + 1),
         }
     }
