@@ -70,6 +70,11 @@ impl Incoming {
         }
     }
 
+    /// Whether the client was not told to go on yet: that waits for the responses before.
+    pub(super) fn awaits_invitation(&self, outgoing: &Outgoing) -> bool {
+        self.turn.shape.continue_due && self.received == 0 && outgoing.front() != self.turn.number
+    }
+
     /// Bytes of content since this was last asked.
     pub(super) fn take_progress(&mut self) -> u64 {
         let progress = self.received - self.judged;
@@ -195,9 +200,9 @@ impl Conn {
             }
             Piece::End => {
                 let Some(incoming) = self.incoming.take() else { return Ok(Step::Used(used)) };
-                let mut slots = trailer_slots();
-                let trailers = trailers(&incoming.decoder, &mut slots);
-                self.outgoing.deliver(turn.number, Arrival::End(trailers), cx);
+                with_trailers(&incoming.decoder, |trailers| {
+                    self.outgoing.deliver(turn.number, Arrival::End(trailers), cx);
+                });
                 self.reading = self.after_message(turn.shape);
             }
         }
@@ -224,9 +229,10 @@ impl Conn {
         handler: &mut H,
         cx: &mut Context<'_>,
     ) {
-        let mut slots = trailer_slots();
-        let trailers = trailers(&incoming.decoder, &mut slots);
-        self.dispatch(head, &incoming.gathered, trailers, incoming.turn.complete(), handler, cx);
+        with_trailers(&incoming.decoder, |trailers| {
+            let turn = incoming.turn.complete();
+            self.dispatch(head, &incoming.gathered, trailers, turn, handler, cx);
+        });
     }
 
     /// The handler has decided, after the fact, what to do with the body that waits.
@@ -255,10 +261,13 @@ impl Conn {
     }
 }
 
-/// The trailers of a complete body. They were judged when they arrived.
-fn trailers<'a>(decoder: &'a Decoder, slots: &'a mut [httparse::Header<'a>]) -> Fields<'a> {
+/// Calls with the trailers of a complete body, which were judged when they arrived.
+fn with_trailers<R>(decoder: &Decoder, call: impl FnOnce(Fields<'_>) -> R) -> R {
     match decoder.trailers() {
-        [] => Fields::EMPTY,
-        section => parse_fields(section, slots).unwrap_or(Fields::EMPTY),
+        [] => call(Fields::EMPTY),
+        section => {
+            let mut slots = trailer_slots();
+            call(parse_fields(section, &mut slots).unwrap_or(Fields::EMPTY))
+        }
     }
 }

@@ -85,6 +85,12 @@ impl Conn {
         }
         self.draining = true;
         self.restarted.insert(Class::Upgraded);
+        self.drain_tunnel(Cause::Idle, cx);
+    }
+
+    /// Asks the other protocol to end.
+    pub(super) fn drain_tunnel(&mut self, cause: Cause, cx: &mut Context<'_>) {
+        self.outgoing.blame(cause);
         self.outgoing.deliver(self.outgoing.front(), Arrival::Drain, cx);
     }
 
@@ -116,7 +122,8 @@ impl Conn {
                 active.insert(Class::Headers);
                 active.insert(Class::Receive);
             }
-            Reading::Body if willing => {
+            // A client that waits to be told to go on is not late.
+            Reading::Body if willing && !self.awaits_invitation() => {
                 active.insert(Class::Receive);
                 active.insert(Class::MinRate);
             }
@@ -140,6 +147,10 @@ impl Conn {
             active.insert(Class::Write);
         }
         active
+    }
+
+    fn awaits_invitation(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|it| it.awaits_invitation(&self.outgoing))
     }
 
     /// The oldest request the handler has and has not answered. O(requests under way).

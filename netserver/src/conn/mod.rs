@@ -206,26 +206,24 @@ impl Conn {
         self.draining = true;
         match self.reading {
             Reading::Head(_) if self.outgoing.slots().is_empty() => {}
-            Reading::Between | Reading::Head(_) | Reading::Barrier => self.stop(Cause::Drain),
+            Reading::Between | Reading::Head(_) => self.stop(Cause::Drain),
+            Reading::Barrier => self.outgoing.end_after(self.outgoing.begun() - 1, Cause::Drain),
             Reading::Body => {
                 let number = self.incoming.as_ref().map_or(0, |incoming| incoming.turn.number);
                 self.outgoing.end_after(number, Cause::Drain);
             }
-            Reading::Tunnel => {
-                let number = self.outgoing.front();
-                self.outgoing.deliver(number, Arrival::Drain, cx);
-            }
+            Reading::Tunnel => self.drain_tunnel(Cause::Drain, cx),
             Reading::Stopped | Reading::Lingering => {}
         }
         self.outgoing.pump(cx);
-        self.settle();
+        self.settle(cx);
     }
 
     /// Ends now, whatever is under way.
     pub fn abort(&mut self, cause: Cause) {
         self.outgoing.end(cause, false);
         self.aborted = Some(self.aborted.unwrap_or(cause));
-        self.settle();
+        self.read_no_more();
     }
 
     /// The socket has taken the first `n` bytes of [`output`](Conn::output).

@@ -57,7 +57,7 @@ impl Conn {
         loop {
             used += self.read(&bytes[used..], handler, cx);
             self.outgoing.pump(cx);
-            self.settle();
+            self.settle(cx);
             if !self.parked || self.is_held_back() {
                 break;
             }
@@ -65,7 +65,7 @@ impl Conn {
         if self.outgoing.peer_is_done && !self.parked {
             self.read_eof(cx);
             self.outgoing.pump(cx);
-            self.settle();
+            self.settle(cx);
         }
         used
     }
@@ -93,7 +93,7 @@ impl Conn {
             match step {
                 Step::Used(n) => {
                     used += n;
-                    self.settle();
+                    self.settle(cx);
                 }
                 Step::Starved(n) => {
                     self.parked = false;
@@ -186,6 +186,10 @@ impl Conn {
         }
         let has_body = semantics.framing != Framing::Length(0);
         let shape = Shape::of(head, !rest.is_empty());
+        if shape.is_connect() {
+            // What follows is the tunnel's, even if there will be none.
+            self.outgoing.end_after(number, Cause::Handler);
+        }
         let turn = Turn { number, shape, early: has_body };
         if has_body {
             self.reading = Reading::Body;
@@ -294,7 +298,7 @@ impl Conn {
     }
 
     /// Follows up on what has been answered: a connection that ends reads no more, a barrier falls.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
         if let Reading::Lingering = self.reading {
             return;
         }
@@ -313,18 +317,21 @@ impl Conn {
                     self.read_no_more();
                 }
             }
-            Reading::Barrier => self.pass_barrier(),
+            Reading::Barrier => self.pass_barrier(cx),
             _ => {}
         }
     }
 
     /// The request that could leave HTTP has been answered, perhaps.
-    fn pass_barrier(&mut self) {
+    fn pass_barrier(&mut self, cx: &mut Context<'_>) {
         match self.outgoing.slots().back() {
             Some(slot) if slot.is_tunnel() && slot.has_begun() => {
                 self.reading = Reading::Tunnel;
                 self.restarted.insert(Class::Upgraded);
                 self.parked = true;
+                if self.draining {
+                    self.drain_tunnel(Cause::Drain, cx);
+                }
             }
             Some(_) => {}
             None if self.outgoing.last().is_some() => self.read_no_more(),
@@ -335,7 +342,7 @@ impl Conn {
         }
     }
 
-    fn read_no_more(&mut self) {
+    pub(super) fn read_no_more(&mut self) {
         self.reading = Reading::Stopped;
         self.parked = false;
         self.incoming = None;

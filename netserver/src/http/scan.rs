@@ -78,6 +78,19 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_is_searched_twice() {
+        let section = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for split in 1..section.len() {
+            let mut scan = Scan::default();
+            scan.advance(&section[..split]).unwrap();
+            // But for the CR a LF may follow, what was searched could as well be gone.
+            let mut gone = section.to_vec();
+            gone[..split - 1].fill(b'\n');
+            assert_eq!(scan.advance(&gone), Ok(Some(section.len())), "split at {split}");
+        }
+    }
+
+    #[test]
     fn an_empty_section_is_the_empty_line_alone() {
         assert_eq!(Scan::default().advance(b"\r\n"), Ok(Some(2)));
     }

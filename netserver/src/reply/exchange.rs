@@ -11,6 +11,32 @@ use crate::http::Fields;
 /// response of any length needs no more memory than a piece. Reception pushes back the same way:
 /// while [`Flow::pause`] is in force nothing is read, and nothing is read either while responses
 /// to earlier requests are on their way.
+///
+/// ```
+/// use netserver::{Exchange, Handler, Pull, Reply, Request, Response, Sink, Status};
+///
+/// /// A response of so many lines, one at a time.
+/// struct Lines(u32);
+///
+/// impl Exchange for Lines {
+///     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
+///         if self.0 == 0 {
+///             return Pull::End;
+///         }
+///         self.0 -= 1;
+///         sink.write(b"all work and no play makes a dull server\n");
+///         Pull::More
+///     }
+/// }
+///
+/// struct Novel;
+///
+/// impl Handler for Novel {
+///     fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+///         reply.stream(Response::new(Status::OK), Box::new(Lines(1_000_000)));
+///     }
+/// }
+/// ```
 pub trait Exchange {
     /// A piece of the request body, never empty. After an upgrade, of whatever the peer sends.
     fn on_data(&mut self, data: &[u8], flow: &mut Flow<'_>) {

@@ -221,6 +221,13 @@ impl Outgoing {
         }
     }
 
+    /// Whatever ends after the last response, ends for this reason.
+    pub(crate) fn blame(&mut self, cause: Cause) {
+        if let Some(last) = &mut self.last {
+            last.cause = cause;
+        }
+    }
+
     /// Ends now: what is in the output is the last that goes out.
     pub(crate) fn end(&mut self, cause: Cause, linger: bool) {
         if self.ending.is_none() {

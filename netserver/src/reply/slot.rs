@@ -44,6 +44,10 @@ impl Shape {
             continue_due: semantics.expects_continue && !body_has_begun,
         }
     }
+
+    pub(crate) fn is_connect(self) -> bool {
+        self.method == Method::Connect
+    }
 }
 
 /// Which response is meant, and for what kind of request.

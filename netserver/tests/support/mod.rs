@@ -2,14 +2,16 @@
 // Each test file compiles this for itself and uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod probe;
+
 use std::time::{Duration, Instant, SystemTime};
 
-use netserver::conn::{Conn, End};
+use netserver::conn::{Conn, End, How};
 use netserver::http::{DateCache, Fields, Head};
 use netserver::track::Class;
 use netserver::{
-    ConnId, Context, Exchange, Flow, Handler, Pull, Reply, Request, Response, Settings, Sink,
-    Status, Ticket,
+    Cause, ConnId, Context, Exchange, Flow, Handler, Pull, Reply, Request, Response, Settings,
+    Sink, Status, Ticket,
 };
 
 /// What every Date field says, as the virtual clock stands still unless a test moves it.
@@ -91,7 +93,7 @@ impl<H: Handler> Peer<H> {
     }
 
     pub fn eof(&mut self) {
-        self.input(|conn, handler, cx| conn.receive_eof(handler, cx));
+        self.input(Conn::receive_eof);
     }
 
     pub fn expire(&mut self, class: Class) {
@@ -119,7 +121,7 @@ impl<H: Handler> Peer<H> {
     /// Lets the peer take so many more bytes.
     pub fn take(&mut self, bytes: usize) {
         self.window = Some(self.window.unwrap_or(0) + bytes);
-        self.input(|conn, handler, cx| conn.resume(handler, cx));
+        self.input(Conn::resume);
     }
 
     /// What was written since this was last asked.
@@ -131,6 +133,50 @@ impl<H: Handler> Peer<H> {
     pub fn classes(&mut self) -> Vec<Class> {
         self.conn.take_changes().active.iter().collect()
     }
+}
+
+pub const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
+}
+
+pub fn post(path: &str, length: usize) -> Vec<u8> {
+    format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n").into_bytes()
+}
+
+pub fn routes() -> Peer<Routes> {
+    Peer::new(Routes::default())
+}
+
+pub fn with(change: impl FnOnce(&mut Settings)) -> Peer<Routes> {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    Peer::with_settings(Routes::default(), settings)
+}
+
+/// A refusal, as the server writes it.
+pub fn refused(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nDate: {DATE}\r\nConnection: close\r\n\r\n")
+}
+
+/// A whole response, as the server writes it.
+pub fn ok(body: &str, close: bool) -> String {
+    let connection = if close { "close" } else { "keep-alive\r\nKeep-Alive: timeout=5" };
+    format!(
+        "HTTP/1.1 200 OK\r\nDate: {DATE}\r\nConnection: {connection}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+pub fn body(text: &str) -> Response<'_> {
+    Response::new(Status::OK).body(text.as_bytes())
+}
+
+/// Cause and manner of the end.
+pub fn end<H>(peer: &Peer<H>) -> Option<(Cause, How)> {
+    peer.end.map(|end| (end.cause, end.how))
 }
 
 /// Keeps the panics that tests ask for out of what they print.
@@ -197,6 +243,10 @@ impl Handler for Routes {
                 panic!("{ASKED}");
             }
             "/panic-stream" => reply.stream(ok, Box::new(Panics)),
+            "/stream-and-panic" => {
+                reply.stream(ok, Box::new(Pieces::of(&["one"])));
+                panic!("{ASKED}");
+            }
             "/drop" => drop(reply),
             "/later" => self.tickets.push(reply.later()),
             _ if request.method() == "CONNECT" => {
@@ -218,10 +268,10 @@ impl Handler for Routes {
 fn describe(request: &Request<'_>) -> String {
     let mut text = format!("{} {}", request.method(), request.target());
     if !request.body().is_empty() {
-        text += &format!(" {}", String::from_utf8_lossy(request.body()));
+        text = text + " " + &String::from_utf8_lossy(request.body());
     }
     for (name, value) in request.trailers().iter() {
-        text += &format!(" {name}={}", String::from_utf8_lossy(value));
+        text = text + " " + name + "=" + &String::from_utf8_lossy(value);
     }
     text
 }
@@ -240,18 +290,14 @@ impl Pieces {
 
 impl Exchange for Pieces {
     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
-        match self.pieces.pop() {
-            Some(piece) => {
-                sink.write(piece.as_bytes());
-                Pull::More
-            }
-            None => {
-                if let Some((name, value)) = self.trailer {
-                    sink.trailer(name, value);
-                }
-                Pull::End
-            }
+        if let Some(piece) = self.pieces.pop() {
+            sink.write(piece.as_bytes());
+            return Pull::More;
         }
+        if let Some((name, value)) = self.trailer {
+            sink.trailer(name, value);
+        }
+        Pull::End
     }
 }
 
@@ -289,7 +335,7 @@ impl Exchange for AtOnce {
     }
 }
 
-/// Sends back what comes, as it comes.
+/// Sends back what comes, as it comes, and takes no more before that has gone.
 #[derive(Default)]
 pub struct Echo {
     pending: Vec<u8>,
@@ -297,8 +343,9 @@ pub struct Echo {
 }
 
 impl Exchange for Echo {
-    fn on_data(&mut self, data: &[u8], _: &mut Flow<'_>) {
+    fn on_data(&mut self, data: &[u8], flow: &mut Flow<'_>) {
         self.pending.extend_from_slice(data);
+        flow.pause();
     }
 
     fn on_end(&mut self, _: Fields<'_>, _: &mut Flow<'_>) {
@@ -311,6 +358,7 @@ impl Exchange for Echo {
 
     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
         sink.write(&std::mem::take(&mut self.pending));
+        sink.resume();
         if self.ended { Pull::End } else { Pull::Wait }
     }
 }
