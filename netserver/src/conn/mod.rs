@@ -170,7 +170,7 @@ impl Conn {
         let reply = Reply::new(&mut self.outgoing, turn, cx.reborrow());
         if let Err(Panicked) = guarded(|| answer(handler, reply)) {
             let date = cx.date.text(cx.now);
-            self.outgoing.fail(number, Reject::Handler, Cause::Handler, date);
+            self.outgoing.fail(turn, Reject::Handler, Cause::Handler, date);
         }
         if turn.early {
             self.decided(turn, cx);

@@ -209,6 +209,14 @@ impl Handler for Routes {
             "/both" => reply.stream(Response::new(Status::OK), Box::new(Echo::default())),
             "/small" => reply.body_limit(3).buffer_body(),
             "/panic-on-head" => panic!("{ASKED}"),
+            "/panic-on-head-too-late" => {
+                reply.buffer_body();
+                panic!("{ASKED}");
+            }
+            "/panic-in-stream-on-head" => {
+                reply.stream(Response::new(Status::OK), Box::new(Echo::default()));
+                panic!("{ASKED}");
+            }
             "/drop-on-head" => drop(reply),
             "/later-on-head" => self.tickets.push(reply.later()),
             _ => reply.buffer_body(),
