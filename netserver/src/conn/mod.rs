@@ -301,6 +301,12 @@ impl Conn {
         }
     }
 
+    /// Whether the request of `ticket` is still to be answered, or streamed.
+    pub fn is_open(&self, ticket: Ticket) -> bool {
+        let slot = self.outgoing.slot(ticket.number());
+        slot.is_some_and(|slot| slot.is_put_off() || slot.exchange.is_some())
+    }
+
     /// What the connection is doing.
     pub fn phase(&self) -> Phase {
         match self.reading {

@@ -281,6 +281,11 @@ impl Outgoing {
         self.front + self.slots.len() as u64
     }
 
+    pub(crate) fn slot(&self, number: u64) -> Option<&Slot> {
+        let index = usize::try_from(number.checked_sub(self.front)?).ok()?;
+        self.slots.get(index)
+    }
+
     pub(crate) fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
         let index = usize::try_from(number.checked_sub(self.front)?).ok()?;
         self.slots.get_mut(index)
@@ -322,9 +327,8 @@ impl Outgoing {
 
     /// Whether the response to this request is settled though the request may not be complete.
     pub(crate) fn is_final(&self, number: u64) -> bool {
-        let Some(index) = number.checked_sub(self.front) else { return true };
-        let slot = usize::try_from(index).ok().and_then(|index| self.slots.get(index));
-        slot.is_some_and(|slot| matches!(slot.answer, Answer::Whole(_) | Answer::Refused(_)))
+        let settled = |slot: &Slot| matches!(slot.answer, Answer::Whole(_) | Answer::Refused(_));
+        number < self.front || self.slot(number).is_some_and(settled)
     }
 
     // Private.

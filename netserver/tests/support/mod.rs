@@ -181,12 +181,15 @@ pub fn end<H>(peer: &Peer<H>) -> Option<(Cause, How)> {
 
 /// Keeps the panics that tests ask for out of what they print.
 pub fn quiet_panics() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if info.payload().downcast_ref::<String>().is_none_or(|text| text != ASKED) {
-            default(info);
-        }
-    }));
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload().downcast_ref::<String>().is_none_or(|text| text != ASKED) {
+                default(info);
+            }
+        }));
+    });
 }
 
 const ASKED: &str = "as the test asked";
