@@ -329,17 +329,13 @@ impl Conn {
             Some(slot) if slot.is_tunnel() && slot.has_begun() => {
                 self.reading = Reading::Tunnel;
                 self.restarted.insert(Class::Upgraded);
-                self.parked = true;
                 if self.draining {
                     self.drain_tunnel(Cause::Drain, cx);
                 }
             }
             Some(_) => {}
             None if self.outgoing.last().is_some() => self.read_no_more(),
-            None => {
-                self.reading = Reading::Between;
-                self.parked = true;
-            }
+            None => self.reading = Reading::Between,
         }
     }
 
