@@ -93,6 +93,10 @@ impl Causes {
         self.0.iter().sum()
     }
 
+    pub(crate) const fn counts_mut(&mut self) -> &mut [u64] {
+        &mut self.0
+    }
+
     pub(crate) fn add(&mut self, cause: Cause) {
         self.0[cause as usize] += 1;
     }

@@ -80,6 +80,11 @@ impl<H: Handler> ServerBuilder<H> {
         self
     }
 
+    /// Sets durations and limits together.
+    pub fn settings(self, settings: Settings) -> Self {
+        self.timeouts(settings.timeouts).limits(settings.limits)
+    }
+
     /// Lets other sockets listen on the same address, among which the kernel shares connections
     /// out (`SO_REUSEPORT`): for one server per thread.
     pub fn reuse_port(mut self, reuse_port: bool) -> Self {
@@ -219,6 +224,14 @@ impl<H> Error for BindError<H> {
             BindReason::Settings(error) => Some(error),
             BindReason::Io(error) => Some(error),
         }
+    }
+}
+
+impl<H> From<BindError<H>> for io::Error {
+    /// The same text; `InvalidInput` if it was a setting.
+    fn from(error: BindError<H>) -> Self {
+        let kind = error.io_error().map_or(io::ErrorKind::InvalidInput, io::Error::kind);
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -22,6 +22,14 @@ pub struct Report {
     pub upgraded: u64,
 }
 
+impl std::ops::AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.finished += other.finished;
+        self.forced += other.forced;
+        self.upgraded += other.upgraded;
+    }
+}
+
 /// A server that is closing.
 #[derive(Debug)]
 pub(super) struct Drain {
