@@ -137,15 +137,18 @@ impl World {
         })
     }
 
-    // Builders do nothing until they are bound, so dropping one undoes nothing.
-
     fn build(&mut self) -> Result<(), Box<dyn Error>> {
-        drop(Server::builder(Hello::new()));
+        let builder = Server::builder(Hello::new());
+        builder.check()?;
+        drop(builder);
+        assert_eq!(self.timers.len(), 0);
         Ok(())
     }
 
     fn build_and_keep(&mut self) -> Result<(), Box<dyn Error>> {
-        self.kept.push(Server::builder(Hello::new()));
+        let builder = Server::builder(Hello::new());
+        builder.check()?;
+        self.kept.push(builder);
         Ok(())
     }
 
