@@ -73,7 +73,7 @@ pub struct LoopLinks {
 /// [`turn`](Self::turn) with [`Duration::ZERO`].
 pub struct EventLoop<H> {
     // The order of dropping: the server cancels its timer while the wheel is there to hear of it.
-    server: Server<H>,
+    server: Server<H, LoopTimer>,
     timers: Timers<LoopTimer>,
     commands: Receiver<Command>,
     handle: LoopHandle,
@@ -202,7 +202,7 @@ impl<H: Handler> EventLoop<H> {
                 LoopTimer::Wake(ticket) => _ = self.server.wake(ticket, now),
             }
         }
-        self.server.turn(now);
+        self.server.turn(&mut self.timers, now);
         self.publish();
         Ok(())
     }
@@ -235,12 +235,12 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// The server.
-    pub fn server(&self) -> &Server<H> {
+    pub fn server(&self) -> &Server<H, LoopTimer> {
         &self.server
     }
 
     /// The server, to change it between turns.
-    pub fn server_mut(&mut self) -> &mut Server<H> {
+    pub fn server_mut(&mut self) -> &mut Server<H, LoopTimer> {
         &mut self.server
     }
 

@@ -29,6 +29,6 @@ pub use loop_handle::LoopHandle;
 pub use net::{ListenOptions, Ready, Tokens};
 pub use reply::{Exchange, Flow, Pull, Reply, Sink, Ticket};
 pub use server::{BindError, ConnectionInfo, Host, Report, Server, ServerBuilder};
-pub use settings::{Limits, OverLimit, SettingError, Settings, Timeouts};
+pub use settings::{ConnectionCheck, Limits, OverLimit, SettingError, Settings, Timeouts};
 pub use stats::{Phases, Stats};
 pub use workers::Workers;

@@ -15,8 +15,8 @@ pub struct Settings {
 
 /// How long things may take; zero switches a timeout off.
 ///
-/// Every deadline is `since + duration`, and an expiry happens at the first connection check after
-/// it: within `check_interval` and a tick of the wheel.
+/// Every deadline is `since + duration`, and an expiry happens at the first
+/// [check](ConnectionCheck) after it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// From the first byte of a message until its head is complete, on every request of a
@@ -35,8 +35,8 @@ pub struct Timeouts {
     /// How much longer an idle connection is really kept, so that a client that sends at the last
     /// moment is not met by a reset. 1 s.
     pub keep_alive_buffer: Duration,
-    /// How often connections are checked. 1 s. Not zero.
-    pub check_interval: Duration,
+    /// When connections are checked: every second.
+    pub check: ConnectionCheck,
     /// Since the last byte that a peer took, while there is output for it. 60 s.
     pub write: Duration,
     /// From a complete request until its response. Off. Then `503`.
@@ -61,7 +61,7 @@ impl Default for Timeouts {
             first_byte_silent: false,
             keep_alive: Duration::from_secs(5),
             keep_alive_buffer: Duration::from_secs(1),
-            check_interval: Duration::from_secs(1),
+            check: ConnectionCheck::default(),
             write: Duration::from_secs(60),
             handler: Duration::ZERO,
             upgraded: Duration::ZERO,
@@ -69,6 +69,23 @@ impl Default for Timeouts {
             linger: Duration::from_secs(5),
             linger_total: Duration::from_secs(30),
         }
+    }
+}
+
+/// When connections are looked at for what has expired. One entry in the wheel either way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConnectionCheck {
+    /// At this interval, from bind to close, as Node does. What expires is noticed up to so much
+    /// later. Not zero.
+    Interval(Duration),
+    /// When the next thing expires, and not at all without connections: noticed within a tick of
+    /// the wheel, and no wake-up for nothing.
+    Exact,
+}
+
+impl Default for ConnectionCheck {
+    fn default() -> Self {
+        Self::Interval(Duration::from_secs(1))
     }
 }
 
@@ -141,7 +158,7 @@ impl Settings {
         let error = |setting, value: String, rule: &str| {
             Err(SettingError { setting, value, rule: rule.to_owned() })
         };
-        if timeouts.check_interval.is_zero() {
+        if timeouts.check == ConnectionCheck::Interval(Duration::ZERO) {
             return error("check_interval", "0s".into(), "must be longer than 0");
         }
         if timeouts.headers > timeouts.request && !timeouts.request.is_zero() {
@@ -210,7 +227,7 @@ mod tests {
             "headers_timeout is 301s: it must not be longer than request_timeout (300s)"
         );
         assert_eq!(
-            refused(|s| s.timeouts.check_interval = Duration::ZERO),
+            refused(|s| s.timeouts.check = ConnectionCheck::Interval(Duration::ZERO)),
             "check_interval is 0s: it must be longer than 0"
         );
         assert_eq!(

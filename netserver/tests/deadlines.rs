@@ -143,3 +143,20 @@ fn each_request_has_the_handlers_time_for_itself() {
     peer.answer(tickets[0], body("1"));
     assert!(restarted(&mut peer), "the second has not used its time before");
 }
+
+#[test]
+fn the_handler_is_not_timed_while_the_peer_sends() {
+    let timed = || with(|settings| settings.timeouts.handler = Duration::from_secs(1));
+    let mut peer = timed();
+    peer.receive(&post("/up", 5));
+    assert_eq!(peer.classes(), [Class::Receive, Class::MinRate]);
+
+    let mut peer = timed();
+    peer.receive(&post("/later-on-head", 5));
+    assert_eq!(peer.classes(), [Class::Handler], "nothing is read until it has decided");
+    let ticket = peer.handler.tickets[0];
+    peer.input(|conn, handler, cx| {
+        assert!(conn.answer(ticket, handler, cx, |_, reply| reply.buffer_body()));
+    });
+    assert_eq!(peer.classes(), [Class::Receive, Class::MinRate]);
+}

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{BAD_REQUEST, Client, GET, OK, State, TIMEOUT, World, millis, secs};
-use netserver::Cause;
+use netserver::{Cause, ConnectionCheck};
 
 /// A check comes every second, and a tick of the wheel is about a millisecond.
 const CHECK: u64 = 1;
@@ -405,4 +405,55 @@ fn deadlines_hold_while_draining() {
     world.pass(secs(1));
     assert!(world.server.is_closed());
     assert_eq!(world.timers.len(), 0);
+}
+
+// The exact check.
+
+#[test]
+fn an_exact_check_comes_with_the_deadline_and_is_not_armed_without_connections() {
+    let mut world = World::with(|timeouts, _| timeouts.check = ConnectionCheck::Exact);
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
+    let mut silent = world.client();
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (1, 1));
+    let mut idle = world.client_sending(GET);
+    assert_eq!(world.timers.len(), 1, "one entry, however many connections");
+    world.pass(millis(5_999));
+    assert_eq!(idle.state(), State::Open);
+    world.pass(millis(4));
+    assert_eq!((idle.state(), idle.text().as_str()), (State::End, OK));
+    world.pass(millis(59_999 - 6_003));
+    assert_eq!(silent.state(), State::Open);
+    world.pass(millis(4));
+    assert_eq!((silent.state(), silent.text().as_str()), (State::End, TIMEOUT));
+    drop(silent);
+    world.settle();
+    assert_eq!(world.timers.len(), 0, "nobody is left");
+    world.assert_empty();
+}
+
+#[test]
+fn an_exact_check_costs_no_timer_operation_per_request() {
+    let mut world = World::with(|timeouts, _| timeouts.check = ConnectionCheck::Exact);
+    let mut client = world.client_sending(GET);
+    let before = world.timers.counters();
+    for _ in 0..500 {
+        client.send(GET);
+        world.pass(millis(1));
+    }
+    assert_eq!(client.answers(), 501);
+    let after = world.timers.counters();
+    assert_eq!((after.armed, after.rescheduled), (before.armed, before.rescheduled));
+}
+
+#[test]
+fn an_exact_check_ends_a_drain_on_time() {
+    let mut world = World::with(|timeouts, _| timeouts.check = ConnectionCheck::Exact);
+    let stuck = world.client_sending(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.server.close(secs(10), world.now);
+    world.pass(millis(9_998));
+    assert!(!world.server.is_closed());
+    world.pass(millis(5));
+    assert!(world.server.is_closed());
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
+    drop(stuck);
 }

@@ -100,6 +100,12 @@ fn nothing_is_read_beyond_a_response_that_closes() {
     assert_eq!((peer.conn.wants_read(), peer.classes()), (false, vec![]));
 
     let mut peer = routes();
+    peer.receive(&[&get("/later").repeat(2), &GET[..10]].concat());
+    let tickets = peer.handler.tickets.clone();
+    peer.answer(tickets[1], body("2").close());
+    assert_eq!((peer.conn.wants_read(), peer.classes()), (false, vec![]));
+
+    let mut peer = routes();
     peer.receive(&[get("/later"), post("/later-on-head", 5)].concat());
     let tickets = peer.handler.tickets.clone();
     peer.answer(tickets[1], body("2"));
@@ -186,6 +192,7 @@ fn a_peer_that_never_reads_is_not_read_from() {
     assert_eq!(peer.classes(), [Class::Write]);
     peer.expire(Class::Write);
     assert_eq!(end(&peer), Some((Cause::WriteStall, How::Close)));
+    assert_eq!(peer.classes(), [], "what has ended is under no deadline");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::{App, GET, OK, Seen, TOKENS, World, secs};
 use mio::Poll;
-use netserver::{Host, Server, Timeouts, Tokens};
+use netserver::{ConnectionCheck, Host, Server, Timeouts, Tokens};
 use timerwheel::Timers;
 
 fn host<'a>(poll: &'a Poll, timers: &'a mut Timers<u8>, now: Instant) -> Host<'a, u8> {
@@ -47,7 +47,8 @@ fn a_failed_bind_leaves_nothing_and_the_builder_can_try_again() {
 fn a_check_interval_of_zero_is_refused_before_anything_is_opened() {
     let (poll, now) = (Poll::new().unwrap(), Instant::now());
     let mut timers = Timers::new(now);
-    let timeouts = Timeouts { check_interval: Duration::ZERO, ..Timeouts::default() };
+    let check = ConnectionCheck::Interval(Duration::ZERO);
+    let timeouts = Timeouts { check, ..Timeouts::default() };
     let error = Server::builder(App(Seen::default()))
         .timeouts(timeouts)
         .bind("127.0.0.1:0".parse().unwrap(), host(&poll, &mut timers, now))

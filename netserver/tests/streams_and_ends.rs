@@ -42,6 +42,15 @@ fn a_refused_body_is_not_asked_for() {
 }
 
 #[test]
+fn a_handler_that_has_panicked_is_not_asked_again() {
+    support::quiet_panics();
+    let mut peer = routes();
+    peer.receive(&[&post("/panic-on-head-too-late", 5), &b"hello"[..], GET].concat());
+    assert_eq!(peer.written(), refused("500 Internal Server Error"));
+    assert_eq!((peer.handler.calls, end(&peer)), (0, Some((Cause::Handler, How::Linger))));
+}
+
+#[test]
 fn a_body_waits_while_the_handler_decides() {
     let mut peer = routes();
     peer.receive(&[&post("/later-on-head", 5), &b"hello"[..], GET].concat());

@@ -96,8 +96,9 @@ impl Conn {
     ) -> usize {
         self.restarted.insert(Class::MinRate);
         self.outgoing.plan = None;
-        self.hand_over(turn, cx, |reply| handler.on_head(head, reply));
-        let Some(plan) = self.outgoing.plan.take() else {
+        let handed_over = self.hand_over(turn, cx, |reply| handler.on_head(head, reply));
+        let plan = self.outgoing.plan.take().filter(|_| handed_over.is_ok());
+        let Some(plan) = plan else {
             // Refused by the handler: what follows is not read.
             self.reading = Reading::Stopped;
             return 0;
@@ -252,11 +253,7 @@ impl Conn {
     pub(super) fn fail_body(&mut self, reject: Reject, cause: Cause, cx: &mut Context<'_>) {
         let Some(incoming) = self.incoming.take() else { return };
         let (turn, date) = (incoming.turn, cx.date.text(cx.now));
-        if self.outgoing.slot_mut(turn.number).is_some() {
-            self.outgoing.fail(turn.number, reject, cause, date);
-        } else {
-            self.outgoing.refuse(turn, reject, cause, date);
-        }
+        self.outgoing.fail(turn, reject, cause, date);
         self.reading = Reading::Stopped;
     }
 }

@@ -48,9 +48,11 @@ impl Conn {
             },
             Class::MinRate => self.judge_rate(cx),
             Class::Handler => {
-                if let Some(number) = self.oldest_awaited() {
-                    let date = cx.date.text(cx.now);
-                    self.outgoing.fail(number, Reject::HandlerTimeout, Cause::Handler, date);
+                let number = self.oldest_awaited();
+                let slot = number.and_then(|number| self.outgoing.slot_mut(number));
+                if let (Some(number), Some(slot)) = (number, slot) {
+                    let (turn, date) = (slot.turn(number), cx.date.text(cx.now));
+                    self.outgoing.fail(turn, Reject::HandlerTimeout, Cause::Handler, date);
                 }
             }
             Class::Write => self.abort(Cause::WriteStall),

@@ -170,7 +170,7 @@ impl Conn {
         let reply = Reply::new(&mut self.outgoing, turn, cx.reborrow());
         if let Err(Panicked) = guarded(|| answer(handler, reply)) {
             let date = cx.date.text(cx.now);
-            self.outgoing.fail(number, Reject::Handler, Cause::Handler, date);
+            self.outgoing.fail(turn, Reject::Handler, Cause::Handler, date);
         }
         if turn.early {
             self.decided(turn, cx);
@@ -299,6 +299,12 @@ impl Conn {
             }
             _ => Some(End { cause, how: How::Close }),
         }
+    }
+
+    /// Whether the request of `ticket` is still to be answered, or streamed.
+    pub fn is_open(&self, ticket: Ticket) -> bool {
+        let slot = self.outgoing.slot(ticket.number());
+        slot.is_some_and(|slot| slot.is_put_off() || slot.exchange.is_some())
     }
 
     /// What the connection is doing.

@@ -218,22 +218,23 @@ impl Conn {
             peer: cx.peer,
             deadline: cx.handler_deadline(),
         };
-        self.hand_over(turn, cx, |reply| handler.on_request(&request, reply));
+        // A panic has been answered there.
+        let _ = self.hand_over(turn, cx, |reply| handler.on_request(&request, reply));
     }
 
-    /// Calls the handler with the reply to `turn`.
+    /// Calls the handler with the reply to `turn`, and answers in its place should it panic.
     pub(super) fn hand_over(
         &mut self,
         turn: Turn,
         cx: &mut Context<'_>,
         call: impl FnOnce(Reply<'_>),
-    ) {
+    ) -> Result<(), Panicked> {
         self.outgoing.open(turn);
         let reply = Reply::new(&mut self.outgoing, turn, cx.reborrow());
-        if let Err(Panicked) = guarded(|| call(reply)) {
+        guarded(|| call(reply)).inspect_err(|_| {
             let date = cx.date.text(cx.now);
-            self.outgoing.fail(turn.number, Reject::Handler, Cause::Handler, date);
-        }
+            self.outgoing.fail(turn, Reject::Handler, Cause::Handler, date);
+        })
     }
 
     /// What follows the message that is complete now.
@@ -328,17 +329,13 @@ impl Conn {
             Some(slot) if slot.is_tunnel() && slot.has_begun() => {
                 self.reading = Reading::Tunnel;
                 self.restarted.insert(Class::Upgraded);
-                self.parked = true;
                 if self.draining {
                     self.drain_tunnel(Cause::Drain, cx);
                 }
             }
             Some(_) => {}
             None if self.outgoing.last().is_some() => self.read_no_more(),
-            None => {
-                self.reading = Reading::Between;
-                self.parked = true;
-            }
+            None => self.reading = Reading::Between,
         }
     }
 

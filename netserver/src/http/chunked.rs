@@ -129,7 +129,7 @@ impl Chunked {
     fn take_trailers(&mut self, input: &[u8], limits: HeadLimits) -> Result<(usize, bool), Reject> {
         let State::Trailers { mut scan } = self.state else { unreachable!("in the trailers") };
         let before = self.trailers.len();
-        let room = limits.size - before;
+        let room = limits.size.saturating_sub(before);
         self.trailers.extend_from_slice(&input[..input.len().min(room)]);
         let end = scan.advance(&self.trailers).map_err(|_| Reject::BareLf)?;
         self.state = State::Trailers { scan };

@@ -24,7 +24,8 @@ impl Scan {
     /// Returns the section's length, the empty line included, once that is there.
     pub(crate) fn advance(&mut self, section: &[u8]) -> Result<Option<usize>, BareLf> {
         let mut searched = self.searched as usize;
-        while let Some(at) = memchr(b'\n', &section[searched..]) {
+        // A limit lowered meanwhile may have made the section shorter than what was searched.
+        while let Some(at) = memchr(b'\n', section.get(searched..).unwrap_or_default()) {
             let lf = searched + at;
             if lf == 0 || section[lf - 1] != b'\r' {
                 self.searched = to_u32(lf);

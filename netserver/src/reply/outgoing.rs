@@ -199,6 +199,7 @@ impl Outgoing {
         date: &[u8; DateCache::LEN],
     ) {
         self.end_after(turn.number, cause);
+        self.blame(cause);
         if turn.number == self.front {
             self.write_interim();
             encode_reject(self.out.buffer(), reject, date);
@@ -240,25 +241,25 @@ impl Outgoing {
     /// it was answered: an error if nothing of the response is out, else nothing more.
     pub(crate) fn fail(
         &mut self,
-        number: u64,
+        turn: Turn,
         reject: Reject,
         cause: Cause,
         date: &[u8; DateCache::LEN],
     ) {
-        match self.slot_mut(number) {
+        let complete = turn.number < self.front;
+        match self.slot_mut(turn.number) {
             Some(slot) if slot.has_begun() => self.end(cause, true),
             Some(slot) if matches!(slot.answer, Answer::Whole(_) | Answer::Refused(_)) => {
-                self.end_after(number, cause);
+                self.end_after(turn.number, cause);
             }
             Some(slot) => {
-                let turn = slot.turn(number);
                 if let Some(mut exchange) = slot.exchange.take() {
                     let _ = guarded(|| exchange.aborted(cause));
                 }
                 self.refuse(turn, reject, cause, date);
             }
-            // Complete already.
-            None => self.end(cause, true),
+            None if complete => self.end(cause, true),
+            None => self.refuse(turn, reject, cause, date),
         }
     }
 
@@ -278,6 +279,11 @@ impl Outgoing {
     /// Requests whose heads have arrived, but for one whose body is being gathered.
     pub(crate) fn begun(&self) -> u64 {
         self.front + self.slots.len() as u64
+    }
+
+    pub(crate) fn slot(&self, number: u64) -> Option<&Slot> {
+        let index = usize::try_from(number.checked_sub(self.front)?).ok()?;
+        self.slots.get(index)
     }
 
     pub(crate) fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
@@ -321,9 +327,8 @@ impl Outgoing {
 
     /// Whether the response to this request is settled though the request may not be complete.
     pub(crate) fn is_final(&self, number: u64) -> bool {
-        let Some(index) = number.checked_sub(self.front) else { return true };
-        let slot = usize::try_from(index).ok().and_then(|index| self.slots.get(index));
-        slot.is_some_and(|slot| matches!(slot.answer, Answer::Whole(_) | Answer::Refused(_)))
+        let settled = |slot: &Slot| matches!(slot.answer, Answer::Whole(_) | Answer::Refused(_));
+        number < self.front || self.slot(number).is_some_and(settled)
     }
 
     // Private.

@@ -130,7 +130,7 @@ impl Outgoing {
         let mut flow = Flow { outgoing: self, turn, cx: cx.reborrow() };
         if let Err(Panicked) = guarded(|| arrival.tell(&mut *exchange, &mut flow)) {
             let date = cx.date.text(cx.now);
-            self.fail(number, Reject::Handler, Cause::Handler, date);
+            self.fail(turn, Reject::Handler, Cause::Handler, date);
         } else if let Some(slot) = self.slot_mut(number) {
             slot.exchange = Some(exchange);
         }

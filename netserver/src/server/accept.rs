@@ -16,7 +16,7 @@ use crate::track::Class;
 /// Connections accepted in one go, before others get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-impl<H: Handler> Server<H> {
+impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to the quota.
     pub(super) fn accept(&mut self, now: Instant) {
         for _ in 0..ACCEPTS_PER_TURN {

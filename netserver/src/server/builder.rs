@@ -9,14 +9,15 @@ use std::time::Instant;
 
 use mio::Registry;
 use slab::Slab;
-use timerwheel::{MissedTicks, Period, Timers};
+use timerwheel::{Period, Timers};
 
+use super::timer::CheckTimer;
 use super::{Buffers, Server};
 use crate::clock;
 use crate::handler::Handler;
 use crate::http::DateCache;
 use crate::net::{ListenOptions, Listener, Tokens};
-use crate::settings::{Limits, SettingError, Settings, Timeouts};
+use crate::settings::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 use crate::stats::Stats;
 use crate::track::Tracker;
 
@@ -117,9 +118,9 @@ impl<H: Handler> ServerBuilder<H> {
         self,
         address: SocketAddr,
         host: Host<'_, T>,
-    ) -> Result<Server<H>, BindError<H>> {
+    ) -> Result<Server<H, T>, BindError<H>> {
         match self.listen(address, &host) {
-            Ok((listener, registry, period)) => Ok(self.arm(listener, registry, period, host)),
+            Ok((listener, registry, every)) => Ok(self.arm(listener, registry, every, host)),
             Err(reason) => Err(BindError { address, reason, builder: Box::new(self) }),
         }
     }
@@ -129,27 +130,27 @@ impl<H: Handler> ServerBuilder<H> {
         &self,
         address: SocketAddr,
         host: &Host<'_, T>,
-    ) -> Result<(Listener, Registry, Period), BindReason> {
+    ) -> Result<(Listener, Registry, Option<Period>), BindReason> {
         self.check()?;
-        let Ok(period) = Period::new(self.settings.timeouts.check_interval) else {
-            unreachable!("checked right above")
+        let every = match self.settings.timeouts.check {
+            // The rule that it is not zero was checked right above.
+            ConnectionCheck::Interval(interval) => Period::new(interval).ok(),
+            ConnectionCheck::Exact => None,
         };
         let mut listener = Listener::bind(address, self.listen)?;
         let registry = host.registry.try_clone()?;
         listener.register(&registry, host.tokens.listener())?;
-        Ok((listener, registry, period))
+        Ok((listener, registry, every))
     }
 
     fn arm<T: Copy + fmt::Debug>(
         self,
         listener: Listener,
         registry: Registry,
-        period: Period,
+        every: Option<Period>,
         host: Host<'_, T>,
-    ) -> Server<H> {
+    ) -> Server<H, T> {
         let Host { tokens, timers, timer, now, .. } = host;
-        let first = now + period.duration();
-        let handle = timers.insert_interval(first, period, MissedTicks::Skip, timer);
         Server {
             handler: self.handler,
             settings: self.settings,
@@ -158,7 +159,7 @@ impl<H: Handler> ServerBuilder<H> {
             tokens,
             address: listener.address(),
             listener: Some(listener),
-            check: Some(timers.guard(handle)),
+            check: CheckTimer::new(timer, every, timers, now),
             connections: Slab::new(),
             generations: Vec::new(),
             tracker: Tracker::new(),

@@ -1,6 +1,6 @@
 //! The connection check: what has run out of time is answered or closed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Server;
 use crate::cause::Cause;
@@ -8,11 +8,14 @@ use crate::clock;
 use crate::handler::Handler;
 use crate::track::Class;
 
+/// In exact mode, how long accepting pauses for want of descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+
 /// Expiries handled in one go, before others get their turn: a hundred thousand connections that
 /// expire together must not hold up the rest.
 const EXPIRIES_PER_TURN: usize = 256;
 
-impl<H: Handler> Server<H> {
+impl<H: Handler, T: Copy> Server<H, T> {
     pub(super) fn check(&mut self, now: Instant) {
         self.stats.checks += 1;
         // The wall clock may have been set since.
@@ -35,6 +38,13 @@ impl<H: Handler> Server<H> {
             self.expire_one(key, class, now);
         }
         self.expiring = true;
+    }
+
+    /// When the check has something to do next, as far as is known.
+    pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
+        let expiry = self.tracker.next_deadline(&self.settings.timeouts);
+        let retry = self.exhausted.then(|| now + ACCEPT_RETRY);
+        expiry.into_iter().chain(self.grace_ends()).chain(retry).min()
     }
 
     fn expire_one(&mut self, key: u32, class: Class, now: Instant) {

@@ -40,7 +40,7 @@ pub(super) struct Drain {
     report: Report,
 }
 
-impl<H: Handler> Server<H> {
+impl<H: Handler, T: Copy> Server<H, T> {
     /// Stops accepting, which frees the port at once, and lets connections end: idle and silent
     /// ones now, the others after the response they are in, which says `Connection: close`.
     /// Deadlines stay enforced meanwhile. What is still open `grace` from now is cut off at the
@@ -130,11 +130,16 @@ impl<H: Handler> Server<H> {
     }
 
     pub(super) fn check_drain(&mut self, now: Instant) {
-        let over = self.drain.as_ref().and_then(|drain| drain.deadline);
-        if over.is_some_and(|deadline| deadline <= now) {
+        if self.grace_ends().is_some_and(|deadline| deadline <= now) {
             self.force(now);
         }
         self.release_when_empty();
+    }
+
+    /// When what is still open is cut off.
+    pub(super) fn grace_ends(&self) -> Option<Instant> {
+        let waiting = self.drain.as_ref().filter(|_| !self.connections.is_empty());
+        waiting.and_then(|drain| drain.deadline)
     }
 
     /// A connection has ended.
@@ -165,7 +170,7 @@ impl<H: Handler> Server<H> {
     /// The timer goes when there is nothing left to check, and nobody can come any more.
     fn release_when_empty(&mut self) {
         if self.is_closed() {
-            self.check = None;
+            self.check.release();
         }
     }
 

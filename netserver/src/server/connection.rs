@@ -93,7 +93,7 @@ pub struct ConnectionInfo {
     pub rescued: u32,
 }
 
-impl<H> Server<H> {
+impl<H, T> Server<H, T> {
     /// All connections, in no particular order.
     pub fn iter(&self, now: Instant) -> impl Iterator<Item = ConnectionInfo> {
         self.connections.iter().map(move |(_, connection)| self.describe(connection, now))

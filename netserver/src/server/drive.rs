@@ -24,7 +24,7 @@ enum Step {
     Rest,
 }
 
-impl<H: Handler> Server<H> {
+impl<H: Handler, T: Copy> Server<H, T> {
     /// Gives a connection its turn, and sees to what has become of it.
     pub(super) fn drive(&mut self, key: u32, now: Instant) {
         self.drive_after(key, now, |_, _, _| ());

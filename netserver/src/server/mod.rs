@@ -15,6 +15,7 @@ mod check;
 mod close;
 mod connection;
 mod drive;
+mod timer;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use mio::{Registry, Token};
 use slab::Slab;
-use timerwheel::{TimerGuard, TimerHandle};
+use timerwheel::{TimerHandle, Timers};
 
 pub use builder::{BindError, Host, ServerBuilder};
 pub use close::Report;
@@ -39,6 +40,7 @@ use crate::stats::Stats;
 use crate::track::Tracker;
 use close::Drain;
 use connection::Connection;
+use timer::CheckTimer;
 
 /// A bound server. It exists only bound: what is not bound yet is a [`ServerBuilder`], which holds
 /// no descriptor and no timer.
@@ -47,7 +49,7 @@ use connection::Connection;
 /// [`on_timer`](Self::on_timer) and [`turn`](Self::turn); for those who have no loop there is
 /// [`EventLoop`](crate::EventLoop). Dropping it closes every socket and cancels its one timer, in
 /// any state.
-pub struct Server<H> {
+pub struct Server<H, T> {
     handler: H,
     settings: Settings,
     listen: ListenOptions,
@@ -56,8 +58,8 @@ pub struct Server<H> {
     address: SocketAddr,
     /// `None` once closing.
     listener: Option<Listener>,
-    /// The one entry in the wheel; `None` once nothing is left to check.
-    check: Option<TimerGuard>,
+    /// The one entry in the wheel.
+    check: CheckTimer<T>,
     connections: Slab<Connection>,
     /// How often each slot has been used: what makes a [`ConnId`] one connection's for ever.
     generations: Vec<u32>,
@@ -84,7 +86,8 @@ struct Buffers {
     output: Vec<u8>,
 }
 
-impl<H: Handler> Server<H> {
+// The timer's type is that of the embedder, known at `bind`; a builder has none yet.
+impl<H: Handler> Server<H, ()> {
     /// Describes a server. Plain data: no socket, no timer, nothing to undo.
     ///
     /// ```
@@ -121,7 +124,9 @@ impl<H: Handler> Server<H> {
     pub fn builder(handler: H) -> ServerBuilder<H> {
         ServerBuilder::new(handler)
     }
+}
 
+impl<H: Handler, T: Copy> Server<H, T> {
     // Inputs, in the order in which a loop calls them.
 
     /// The poll says that something is ready. False if the token is not of this server's range.
@@ -147,16 +152,18 @@ impl<H: Handler> Server<H> {
     /// This is the connection check: what has run out of time is answered `408` or closed. Costs
     /// what has expired, whatever the number of connections.
     pub fn on_timer(&mut self, handle: TimerHandle, now: Instant) -> bool {
-        let mine = self.check.as_ref().is_some_and(|guard| guard.handle() == handle);
+        let mine = self.check.take_expiry(handle);
         if mine {
             self.check(now);
         }
         mine
     }
 
-    /// Goes on with work that quotas have left over. Call it once in every turn of the loop, after
-    /// the events; while [`wants_turn`](Self::wants_turn), do not sleep.
-    pub fn turn(&mut self, now: Instant) {
+    /// Goes on with work that quotas have left over, and with
+    /// [`ConnectionCheck::Exact`](crate::ConnectionCheck::Exact) arms the timer for what expires
+    /// next. Call it last in every turn of the loop; while [`wants_turn`](Self::wants_turn), do
+    /// not sleep.
+    pub fn turn(&mut self, timers: &mut Timers<T>, now: Instant) {
         for _ in 0..self.left_over.len() {
             let Some(key) = self.left_over.pop_front() else { break };
             if let Some(connection) = self.connections.get_mut(key as usize) {
@@ -170,6 +177,7 @@ impl<H: Handler> Server<H> {
         if self.expiring {
             self.expire(now);
         }
+        self.check.arm_for(self.next_check(now), timers);
     }
 
     /// Answers a request that was put off with [`Reply::later`]. False if the ticket is stale: the
@@ -209,12 +217,12 @@ impl<H: Handler> Server<H> {
 
     /// The timer of the connection check, if it is armed.
     pub fn timer(&self) -> Option<TimerHandle> {
-        self.check.as_ref().map(TimerGuard::handle)
+        self.check.handle()
     }
 
     /// Entries of this server in the wheel: 1 while there is anything to check, else 0.
     pub fn timer_entries(&self) -> usize {
-        usize::from(self.check.is_some())
+        usize::from(self.check.handle().is_some())
     }
 
     /// Connections open.
@@ -261,12 +269,12 @@ impl<H: Handler> Server<H> {
     }
 }
 
-impl<H> fmt::Debug for Server<H> {
+impl<H, T> fmt::Debug for Server<H, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("address", &self.address)
             .field("connections", &self.connections.len())
-            .field("timer", &self.check)
+            .field("timer", &self.check.handle())
             .finish_non_exhaustive()
     }
 }

@@ -88,7 +88,7 @@ pub(crate) struct World {
     pub(crate) poll: Poll,
     events: Events,
     pub(crate) timers: Timers<&'static str>,
-    pub(crate) server: Server<App>,
+    pub(crate) server: Server<App, &'static str>,
     pub(crate) seen: Seen,
     pub(crate) now: Instant,
     pub(crate) started: Instant,
@@ -152,7 +152,7 @@ impl World {
             busy |= self.server.on_timer(expiry.handle, self.now);
         }
         busy |= self.server.wants_turn();
-        self.server.turn(self.now);
+        self.server.turn(&mut self.timers, self.now);
         busy
     }
 

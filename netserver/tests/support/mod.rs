@@ -181,12 +181,15 @@ pub fn end<H>(peer: &Peer<H>) -> Option<(Cause, How)> {
 
 /// Keeps the panics that tests ask for out of what they print.
 pub fn quiet_panics() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if info.payload().downcast_ref::<String>().is_none_or(|text| text != ASKED) {
-            default(info);
-        }
-    }));
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload().downcast_ref::<String>().is_none_or(|text| text != ASKED) {
+                default(info);
+            }
+        }));
+    });
 }
 
 const ASKED: &str = "as the test asked";
@@ -209,6 +212,14 @@ impl Handler for Routes {
             "/both" => reply.stream(Response::new(Status::OK), Box::new(Echo::default())),
             "/small" => reply.body_limit(3).buffer_body(),
             "/panic-on-head" => panic!("{ASKED}"),
+            "/panic-on-head-too-late" => {
+                reply.buffer_body();
+                panic!("{ASKED}");
+            }
+            "/panic-in-stream-on-head" => {
+                reply.stream(Response::new(Status::OK), Box::new(Echo::default()));
+                panic!("{ASKED}");
+            }
             "/drop-on-head" => drop(reply),
             "/later-on-head" => self.tickets.push(reply.later()),
             _ => reply.buffer_body(),

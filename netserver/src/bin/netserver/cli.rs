@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use netserver::{Limits, Settings, Timeouts};
+use netserver::{ConnectionCheck, Limits, Settings, Timeouts};
 
 use crate::units::{duration, memory_size, size};
 
@@ -87,7 +87,7 @@ impl Options {
                 headers: self.headers_timeout,
                 request: self.request_timeout,
                 keep_alive: self.keep_alive_timeout,
-                check_interval: self.connections_checking_interval,
+                check: ConnectionCheck::Interval(self.connections_checking_interval),
                 ..Timeouts::default()
             },
             limits: Limits {
