@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netserver::{
-    EventLoop, Handler, LoopLinks, LoopTimer, Reply, Report, Request, Response, Server,
-    ServerBuilder, Status, Ticket, Timeouts, Workers,
+    Closed, ConnectionCheck, EventLoop, Handler, LoopLinks, LoopTimer, Reply, Report, Request,
+    Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
 };
 
 /// No wait of these tests is longer, whatever breaks.
@@ -143,6 +143,34 @@ fn another_loop_can_carry_it_by_its_descriptor() {
     assert!(answer(&mut client).ends_with("here"));
 }
 
+/// Panics where no connection is left to be ended for it.
+struct Clumsy;
+
+impl Handler for Clumsy {
+    fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+        reply.send(Response::new(Status::OK).body(b"here"));
+    }
+
+    fn on_close(&mut self, closed: &Closed) {
+        panic!("as the test asked, about {}", closed.id);
+    }
+}
+
+#[test]
+fn a_handler_that_panics_at_a_close_does_not_take_the_loop_along() {
+    let mut event_loop =
+        EventLoop::bind(localhost(), |_| Server::builder(Clumsy)).expect("a free port");
+    for closed in 1..=2 {
+        let (mut client, started) = (connect(event_loop.local_addr()), Instant::now());
+        ask(&mut client, "/");
+        while event_loop.server().stats().closed.total() < closed {
+            assert!(started.elapsed() < LIMIT);
+            event_loop.turn(Some(LIMIT)).expect("the poll works");
+        }
+        assert!(answer(&mut client).ends_with("here"));
+    }
+}
+
 #[test]
 fn a_loop_that_cannot_start_says_why_in_the_terms_of_io() {
     let taken = TcpListener::bind(LOCALHOST).expect("a free port");
@@ -150,7 +178,8 @@ fn a_loop_that_cannot_start_says_why_in_the_terms_of_io() {
     let error = EventLoop::bind(address, app).expect_err("the port is taken");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&address.to_string()), "{error}");
-    let zero = Timeouts { check_interval: Duration::ZERO, ..Timeouts::default() };
+    let zero = ConnectionCheck::Interval(Duration::ZERO);
+    let zero = Timeouts { check: zero, ..Timeouts::default() };
     let error = EventLoop::bind(localhost(), |links| app(links).timeouts(zero)).expect_err("0");
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     assert!(error.to_string().contains("check_interval"), "{error}");
