@@ -412,8 +412,8 @@ fn a_mistake_is_one_line_on_stderr_and_a_failure() {
         (&["--max-header-size", "16kb"], "16kb"),
         (&["--listen", "nowhere"], "nowhere"),
         (&["--threads", "0"], "0"),
-        (&["--headers-timeout", "10s", "--request-timeout", "5s"], "headers_timeout"),
-        (&["--connections-checking-interval", "0"], "check_interval"),
+        (&["--headers-timeout", "10s", "--request-timeout", "5s"], "--headers-timeout is 10s"),
+        (&["--connections-checking-interval", "0"], "--connections-checking-interval is 0s"),
     ];
     for (flags, names) in cases {
         let line = refusal(flags);
