@@ -186,7 +186,7 @@ impl World {
         &mut self,
         builder: ServerBuilder<Hello>,
         address: SocketAddr,
-    ) -> Result<Server<Hello>, Box<dyn Error>> {
+    ) -> Result<Server<Hello, &'static str>, Box<dyn Error>> {
         let host = Host {
             registry: self.poll.registry(),
             tokens: Tokens::new(0..1024),
