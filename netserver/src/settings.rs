@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::http::FieldSlots;
+
 /// Everything that can be set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
@@ -95,7 +97,7 @@ pub struct Limits {
     /// Bytes of a request line and its fields. 16 KiB, at least 256. Then `431`, or `414` if the
     /// target alone is longer.
     pub header_size: usize,
-    /// Fields of a head. 100, at least 1. Then `431`.
+    /// Fields of a head. 100, at least 1, at most 256: their places are on the stack. Then `431`.
     pub headers_count: usize,
     /// Bytes of a body that is buffered for the handler. 1 MiB. Then `413`.
     pub body_size: u64,
@@ -169,6 +171,14 @@ impl Settings {
             let value = format!("{} bytes", limits.header_size);
             return error("max_header_size", value, "must be at least 256 bytes");
         }
+        if limits.header_size > MOST_HEADER_SIZE {
+            let value = format!("{} bytes", limits.header_size);
+            return error("max_header_size", value, "must be at most 1073741824 bytes");
+        }
+        if limits.headers_count > FieldSlots::MAX {
+            let rule = format!("must be at most {}", FieldSlots::MAX);
+            return error("max_headers_count", limits.headers_count.to_string(), &rule);
+        }
         let counts = [
             ("max_headers_count", limits.headers_count),
             ("max_pipelined", limits.pipelined),
@@ -185,6 +195,9 @@ impl Settings {
 
 /// A request line with a short path and a Host field must fit.
 const LEAST_HEADER_SIZE: usize = 256;
+
+/// Offsets within a head fit 32 bits, with room to spare.
+const MOST_HEADER_SIZE: usize = 1 << 30;
 
 /// A setting that breaks a rule.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -233,6 +246,14 @@ mod tests {
         assert_eq!(
             refused(|s| s.limits.header_size = 255),
             "max_header_size is 255 bytes: it must be at least 256 bytes"
+        );
+        assert_eq!(
+            refused(|s| s.limits.headers_count = 257),
+            "max_headers_count is 257: it must be at most 256"
+        );
+        assert_eq!(
+            refused(|s| s.limits.header_size = (1 << 30) + 1),
+            "max_header_size is 1073741825 bytes: it must be at most 1073741824 bytes"
         );
         assert_eq!(
             refused(|s| s.limits.pipelined = 0),
