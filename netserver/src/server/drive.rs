@@ -9,6 +9,7 @@ use crate::conn::{How, Phase};
 use crate::context::Context;
 use crate::handler::{Closed, Handler};
 use crate::net::Transfer;
+use crate::reply::guarded;
 
 /// Bytes read at once. Shared by all connections, so it costs nothing to be generous.
 const READ_BYTES: usize = 64 * 1024;
@@ -144,7 +145,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         // The socket is closed before the handler hears of it, so that it may count on that.
         drop(connection);
         self.note_drained(cause);
-        self.handler.on_close(&closed);
+        // A panic is reported by the hook, and there is no connection left that it could end.
+        let _ = guarded(|| self.handler.on_close(&closed));
     }
 
     pub(super) fn count_phase(&mut self, phase: Phase, enters: bool) {

@@ -126,6 +126,26 @@ fn a_class_that_is_off_never_expires() {
 }
 
 #[test]
+fn a_check_looks_at_the_heads_only() {
+    const CONNECTIONS: u32 = 100_000;
+    let (mut tracker, timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
+    let late = start + Duration::from_secs(3600);
+    for key in 0..CONNECTIONS {
+        let class = [Class::Headers, Class::Idle, Class::FirstByte][key as usize % 3];
+        tracker.apply(key, in_class(class), Classes::default(), late);
+    }
+    // As it cannot come to be: everything behind the heads is long overdue. Who looked would see.
+    for node in &mut tracker.nodes[3..] {
+        node.links[Class::Headers.group()].since = start;
+    }
+    assert_eq!(tracker.expired(&timeouts, late), None);
+    let first_of_all = late + Class::Idle.duration(&timeouts);
+    assert_eq!(tracker.next_deadline(&timeouts), Some(first_of_all));
+    // One that has expired is one look at each head, and so is finding that there is no more.
+    assert_eq!(tracker.expired(&timeouts, first_of_all), Some((1, Class::Idle)));
+}
+
+#[test]
 fn a_tracked_connection_is_104_bytes_at_most() {
     assert!(size_of::<Node>() <= 104, "{} bytes per connection", size_of::<Node>());
 }

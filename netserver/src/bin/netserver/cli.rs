@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use netserver::{ConnectionCheck, Limits, Settings, Timeouts};
+use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 
 use crate::units::{duration, memory_size, size};
 
@@ -80,8 +80,19 @@ impl Options {
         })
     }
 
-    /// The settings that the flags ask for.
-    pub(crate) fn settings(&self) -> Settings {
+    /// The settings that the flags ask for. `Err` is how the process ends, as above.
+    pub(crate) fn settings(&self) -> Result<Settings, ExitCode> {
+        let settings = self.unchecked_settings();
+        match settings.check() {
+            Ok(()) => Ok(settings),
+            Err(error) => {
+                eprintln!("netserver: {}", in_terms_of_flags(&error));
+                Err(ExitCode::from(2))
+            }
+        }
+    }
+
+    fn unchecked_settings(&self) -> Settings {
         Settings {
             timeouts: Timeouts {
                 headers: self.headers_timeout,
@@ -109,6 +120,15 @@ fn in_one_line(error: &clap::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
+/// Settings and flags have the same names but for how they are written, and for one.
+fn in_terms_of_flags(error: &SettingError) -> String {
+    let flag = match error.setting {
+        "check_interval" => "connections-checking-interval".to_owned(),
+        setting => setting.replace('_', "-"),
+    };
+    format!("--{flag} is {}: it {}", error.value, error.rule.replace('_', "-"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +142,7 @@ mod tests {
     fn the_flags_are_well_formed_and_their_defaults_are_those_of_the_library() {
         Options::command().debug_assert();
         let options = parse(&[]).expect("no flags");
-        assert_eq!(options.settings(), Settings::default());
+        assert_eq!(options.settings(), Ok(Settings::default()));
     }
 
     #[test]

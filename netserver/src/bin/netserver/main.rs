@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use netserver::{Server, Workers};
+use netserver::{Server, Settings, Workers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
@@ -23,7 +23,11 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    match serve(&options) {
+    let settings = match options.settings() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    match serve(&options, &settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netserver: {error}");
@@ -36,7 +40,7 @@ const SIGNAL: Token = Token(0);
 const ENDED: Token = Token(1);
 
 /// Serves until it is told to end, and has.
-fn serve(options: &Options) -> io::Result<()> {
+fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
     let mut poll = Poll::new()?;
     // Before anything listens, so that no signal finds the default at work.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
@@ -45,7 +49,7 @@ fn serve(options: &Options) -> io::Result<()> {
     let ended = Arc::new(Waker::new(poll.registry(), ENDED)?);
     let on_end = Arc::clone(&ended);
 
-    let settings = options.settings();
+    let settings = settings.clone();
     let workers = Workers::start(
         options.listen,
         options.threads,
