@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use crate::level::{self, Occupancy, Place};
-use crate::slot::{Earliest, Pool, Slot};
+use crate::slot::{Chunk, Pool, Slot};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Filing<const BITS: u32> {
@@ -18,6 +18,8 @@ pub(crate) struct Filing<const BITS: u32> {
     /// The tick from which on `advance` has something to do: the start of the first slot, 0 if
     /// something is overdue. All that an advance with nothing due looks at.
     next_event: u64,
+    /// The slot that this is the start of.
+    next_place: Place,
     records: usize,
 }
 
@@ -30,6 +32,7 @@ impl<const BITS: u32> Filing<BITS> {
             overdue: Slot::EMPTY,
             pool: Pool::new(),
             next_event: u64::MAX,
+            next_place: Place::NONE,
             records: 0,
         }
     }
@@ -44,41 +47,72 @@ impl<const BITS: u32> Filing<BITS> {
         self.records
     }
 
+    /// Where an entry of that deadline can be filed without growing anything: its slot is there,
+    /// and has room for a record or has one of the entry already, in `recorded`.
+    #[inline]
+    pub(crate) fn ready_place(&self, now: u64, deadline: u64, recorded: Place) -> Option<Place> {
+        if deadline <= now {
+            return None;
+        }
+        let place = level::place_of::<BITS>(now, deadline);
+        let slot = self.slots.get(place.index())?;
+        (slot.has_room() || recorded == place).then_some(place)
+    }
+
+    /// Files an entry where [`ready_place`](Self::ready_place) said.
+    #[inline]
+    pub(crate) fn file_at(&mut self, place: Place, deadline: u64, index: u32, recorded: Place) {
+        let Some(slot) = self.slots.get_mut(place.index()) else { return };
+        slot.note(deadline, index);
+        if recorded != place {
+            slot.push_in_place(index, &mut self.pool);
+            self.records += 1;
+        }
+    }
+
     /// Files an entry and says where. `recorded` is the slot that has a record of it already.
     #[inline]
-    pub(crate) fn file(&mut self, now: u64, entry: Earliest, recorded: Place) -> Place {
-        if entry.deadline <= now {
-            return self.file_overdue(entry, recorded);
+    pub(crate) fn file(&mut self, now: u64, deadline: u64, index: u32, recorded: Place) -> Place {
+        if deadline <= now {
+            return self.file_overdue(deadline, index, recorded);
         }
-        let place = level::place_of::<BITS>(now, entry.deadline);
-        let Some(slot) = self.slots.get_mut(place.index()) else {
-            self.add_levels(place);
-            return self.file(now, entry, recorded);
-        };
-        if recorded == place {
-            slot.note(entry);
-            return place;
+        let place = level::place_of::<BITS>(now, deadline);
+        if self.ready_place(now, deadline, recorded).is_none() {
+            self.make_room(now, place);
         }
-        let was_empty = slot.is_empty();
-        slot.push(entry.index, &mut self.pool);
-        slot.note(entry);
-        self.records += 1;
-        if was_empty {
-            self.occupancy.set::<BITS>(place);
-            let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
-            self.next_event = self.next_event.min(level::start_of::<BITS>(now, level, slot));
-        }
+        self.file_at(place, deadline, index, recorded);
         place
     }
 
+    /// Sees to it that a slot has room for a record, which is filed at once. One of fifteen needs a
+    /// new chunk, and only such a one can be the first of its slot.
+    #[inline(never)]
+    fn make_room(&mut self, now: u64, place: Place) {
+        if place.index() >= self.slots.len() {
+            self.add_levels(place);
+        }
+        let slot = &mut self.slots[place.index()];
+        let was_empty = slot.is_empty();
+        slot.add_chunk(&mut self.pool);
+        if was_empty {
+            self.occupancy.set::<BITS>(place);
+            let start = level::start_of::<BITS>(now, place.level::<BITS>(), place.slot::<BITS>());
+            if start <= self.next_event {
+                self.next_event = start;
+                self.next_place = place;
+            }
+        }
+    }
+
     #[cold]
-    fn file_overdue(&mut self, entry: Earliest, recorded: Place) -> Place {
+    fn file_overdue(&mut self, deadline: u64, index: u32, recorded: Place) -> Place {
         if recorded != Place::OVERDUE {
-            self.overdue.push(entry.index, &mut self.pool);
+            self.overdue.push(index, &mut self.pool);
             self.records += 1;
         }
-        self.overdue.note(entry);
+        self.overdue.note(deadline, index);
         self.next_event = 0;
+        self.next_place = Place::OVERDUE;
         Place::OVERDUE
     }
 
@@ -103,9 +137,48 @@ impl<const BITS: u32> Filing<BITS> {
     /// The next records of a slot that was taken.
     #[inline]
     pub(crate) fn next_chunk(&mut self, taken: &mut Taken) -> Option<Chunk> {
-        let (records, len) = taken.0.pop_chunk(&mut self.pool)?;
-        self.records -= len;
-        Some(Chunk { records, len })
+        let chunk = taken.0.pop_chunk(&mut self.pool)?;
+        self.records -= chunk.records().len();
+        Some(chunk)
+    }
+
+    /// Puts back what was taken from a slot and is to stay there.
+    #[inline]
+    pub(crate) fn keep(&mut self, place: Place, deadline: u64, index: u32) {
+        let slot = self.slots.get_mut(place.index()).unwrap_or(&mut self.overdue);
+        slot.push(index, &mut self.pool);
+        slot.note(deadline, index);
+        self.records += 1;
+    }
+
+    /// Marks a slot as occupied if something was put back into it.
+    pub(crate) fn end_keeping(&mut self, place: Place) {
+        if self.slots.get(place.index()).is_some_and(|slot| !slot.is_empty()) {
+            self.occupancy.set::<BITS>(place);
+        }
+    }
+
+    /// Whether an entry of that deadline, filed at that place, is where it would be filed now.
+    #[inline]
+    pub(crate) fn is_nearest(now: u64, deadline: u64, place: Place) -> bool {
+        if deadline <= now {
+            place == Place::OVERDUE
+        } else {
+            level::place_of::<BITS>(now, deadline) == place
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_overdue(&self) -> bool {
+        !self.overdue.is_empty()
+    }
+
+    /// The first slot of the lowest level, if the cursor passes or enters it on its way to `now`
+    /// and stays below the next slot of the level above.
+    #[inline]
+    pub(crate) fn passed_below(&self, now: u64) -> Option<Place> {
+        let slot = self.occupancy.slot_from(0, 0)?;
+        (slot <= level::digit::<BITS>(now, 0)).then(|| Place::new::<BITS>(0, slot))
     }
 
     /// The first slot of `level` at or after `from` that the cursor passes or enters when it goes
@@ -124,8 +197,19 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Finds the next event anew, after slots were emptied.
     pub(crate) fn settle(&mut self, now: u64) {
-        let next = self.occupied(now).next().map(|(_, start, _)| start);
-        self.next_event = next.unwrap_or(u64::MAX);
+        (self.next_event, self.next_place) = match self.occupancy.first() {
+            _ if self.has_overdue() => (0, Place::OVERDUE),
+            Some((level, slot)) => {
+                (level::start_of::<BITS>(now, level, slot), Place::new::<BITS>(level, slot))
+            }
+            None => (u64::MAX, Place::NONE),
+        };
+    }
+
+    /// The slot that comes first, and where it is.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<(Place, &Slot)> {
+        Some((self.next_place, self.slot(self.next_place)?))
     }
 
     /// The slots that hold records, in the order of time, each with its first tick.
@@ -183,6 +267,9 @@ impl<const BITS: u32> Filing<BITS> {
                 );
             }
         }
+        let first = self.occupied(now).next().map(|(place, start, _)| (start, place));
+        let first = first.unwrap_or((u64::MAX, Place::NONE));
+        assert_eq!((self.next_event, self.next_place), first, "the next event");
         for (_, start, slot) in self.occupied(now) {
             assert!(start >= self.next_event, "event at {start} before {}", self.next_event);
             let held = slot.records(&self.pool).count();
@@ -197,17 +284,3 @@ impl<const BITS: u32> Filing<BITS> {
 /// A slot that was emptied.
 #[derive(Debug)]
 pub(crate) struct Taken(Slot);
-
-/// Some of its records.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    records: [u32; crate::slot::CHUNK_RECORDS],
-    len: usize,
-}
-
-impl Chunk {
-    #[inline]
-    pub(crate) fn records(&self) -> &[u32] {
-        &self.records[..self.len]
-    }
-}

@@ -4,6 +4,7 @@
 //! million timers the head of a threaded list is a cold line, and each insert waits for it.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::handle::Generation;
@@ -49,9 +50,8 @@ pub(crate) enum Kind {
 pub(crate) struct Store<T> {
     entries: Segments<Entry<T>, SEGMENT>,
     free: Vec<u32>,
-    /// Numbers from here on were never used.
-    fresh: u32,
-    len: usize,
+    /// Places that have come to the end of their count, neither armed nor free.
+    retired: usize,
     /// The generation that a fresh number starts with: above all of the numbers given back.
     first: Generation,
     /// Rhythms of intervals by number, for the segments that have any: a timer that is no interval
@@ -64,8 +64,7 @@ impl<T> Store<T> {
         Self {
             entries: Segments::new(),
             free: Vec::new(),
-            fresh: 0,
-            len: 0,
+            retired: 0,
             first: Generation::FIRST,
             rhythms: Vec::new(),
         }
@@ -74,7 +73,8 @@ impl<T> Store<T> {
     /// Armed entries.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len
+        // Not counted one by one: each number is armed, free or retired.
+        self.entries.len() - self.free.len() - self.retired
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -82,7 +82,7 @@ impl<T> Store<T> {
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) {
-        let wanted = self.len.saturating_add(additional);
+        let wanted = self.len().saturating_add(additional);
         while self.entries.len() < wanted {
             self.grow();
         }
@@ -96,45 +96,66 @@ impl<T> Store<T> {
             "a wheel holds at most 2^32 - 1024 timers"
         );
         let generation = self.first;
+        let first = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.grow(|| Entry::Vacant { generation, filed: Place::NONE });
+        let end = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.free.extend((first..end).rev());
     }
 
-    /// A number that is free, its generation, and the slot that holds a record of it. It stays
-    /// free until [`fill`](Self::fill).
+    /// A number that is free, with its entry, if there is one without growing. It stays free until
+    /// [`fill`](Self::fill).
     #[inline]
-    pub(crate) fn vacancy(&mut self) -> (u32, Generation, Place) {
-        let index = self.free.last().copied().unwrap_or(self.fresh);
-        if let Some(&Entry::Vacant { generation, filed }) = self.entries.get(index) {
-            return (index, generation, filed);
+    pub(crate) fn vacancy(&mut self) -> Option<(u32, &mut Entry<T>)> {
+        let index = *self.free.last()?;
+        Some((index, self.entries.get_mut(index)?))
+    }
+
+    /// The number that [`vacancy`](Self::vacancy) gave has been filled.
+    #[inline]
+    pub(crate) fn filled(&mut self) {
+        self.free.pop();
+    }
+
+    /// Sees to it that there is a vacancy.
+    pub(crate) fn make_room(&mut self) {
+        if self.free.is_empty() {
+            self.grow();
         }
-        self.grow();
-        (index, self.first, Place::NONE)
     }
 
-    /// Puts an entry where [`vacancy`](Self::vacancy) said.
+    /// Whether the next number to become free would make the stack of them grow.
     #[inline]
-    pub(crate) fn fill(&mut self, index: u32, entry: Armed<T>) {
-        if self.free.pop().is_none() {
-            self.fresh += 1;
-        }
-        self.entries[index] = Entry::Armed(entry);
-        self.len += 1;
+    pub(crate) fn free_is_full(&self) -> bool {
+        self.free.len() == self.free.capacity()
     }
 
-    /// Takes an armed entry out; its number becomes free with the next generation. `filed` is the
-    /// slot that still holds a record of it.
+    pub(crate) fn reserve_free(&mut self) {
+        self.free.reserve(1);
+    }
+
+    /// Takes an armed entry out if it is the one that `is_meant`; its number becomes free with the
+    /// next generation, and keeps note of the slot that still holds a record of it.
     #[inline]
-    pub(crate) fn remove(&mut self, index: u32, filed: Place) -> Option<Armed<T>> {
+    pub(crate) fn remove_if(
+        &mut self,
+        index: u32,
+        is_meant: impl FnOnce(&Armed<T>) -> bool,
+    ) -> Option<Armed<T>> {
         let entry = self.entries.get_mut(index)?;
-        let Entry::Armed(armed) = entry else { return None };
-        let generation = armed.generation.next();
+        let (generation, filed) = match entry {
+            Entry::Armed(armed) if is_meant(armed) => (armed.generation.next(), armed.filed),
+            _ => return None,
+        };
+        // What is due has no record in any slot.
+        let filed = if filed == Place::DUE { Place::NONE } else { filed };
         let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation, filed })
         else {
             unreachable!("matched as armed above")
         };
-        self.len -= 1;
         // At the end of its count a place is retired: 2^32 timers cost one place.
-        if generation != Generation::LAST {
+        if generation == Generation::LAST {
+            self.retired += 1;
+        } else {
             self.free.push(index);
         }
         Some(armed)
@@ -178,7 +199,7 @@ impl<T> Store<T> {
 
     /// All armed entries by value.
     pub(crate) fn into_entries(mut self) -> Vec<(u32, Armed<T>)> {
-        let mut entries = Vec::with_capacity(self.len);
+        let mut entries = Vec::with_capacity(self.len());
         for (index, entry) in (0..).zip(self.entries.iter_mut()) {
             let vacant = Entry::Vacant { generation: Generation::LAST, filed: Place::NONE };
             if let Entry::Armed(armed) = core::mem::replace(entry, vacant) {
@@ -232,7 +253,6 @@ impl<T> Store<T> {
         self.rhythms.shrink_to_fit();
         self.free.retain(|index| (*index as usize) < kept);
         self.free.shrink_to_fit();
-        self.fresh = self.fresh.min(u32::try_from(kept).unwrap_or(u32::MAX));
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -242,17 +262,14 @@ impl<T> Store<T> {
             + self.rhythms.iter().flatten().count() * size_of::<[Rhythm; SEGMENT]>()
     }
 
-    /// Each number is armed, free, fresh or retired, and counted as such.
+    /// Each number is armed, free or retired, and counted as such.
     pub(crate) fn check(&self) {
-        let armed = self.iter().count();
-        assert_eq!(armed, self.len, "armed entries");
-        let retired = self
-            .entries
-            .iter()
-            .filter(|e| matches!(e, Entry::Vacant { generation, .. } if *generation == Generation::LAST))
-            .count();
-        assert_eq!(armed + self.free.len() + retired, self.fresh as usize, "numbers in use");
-        for index in &self.free {
+        let retired = |entry: &&Entry<T>| matches!(entry, Entry::Vacant { generation, .. } if *generation == Generation::LAST);
+        assert_eq!(self.entries.iter().filter(retired).count(), self.retired, "retired places");
+        assert_eq!(self.iter().count(), self.len(), "armed entries");
+        let free: BTreeSet<_> = self.free.iter().collect();
+        assert_eq!(free.len(), self.free.len(), "numbers are free once");
+        for index in free {
             assert!(self.armed(*index).is_none(), "number {index} is free and armed");
         }
     }

@@ -18,13 +18,12 @@ mod sweep;
 
 use core::fmt;
 
-use crate::due::Due;
+use crate::due::{Due, DueEntry};
 use crate::filing::Filing;
 use crate::handle::{TimerHandle, WheelId};
 use crate::interval::Interval;
 use crate::level::Place;
-use crate::slot::Earliest;
-use crate::store::{Armed, Kind, Store};
+use crate::store::{Armed, Entry, Kind, Store};
 
 /// A hierarchical timer wheel: entries of `T` by deadline, in ticks, each known by a handle.
 ///
@@ -156,19 +155,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.armings += 1;
             return true;
         }
-        self.refile(handle.index, deadline);
-        true
+        self.refile(handle.index, deadline)
     }
 
     /// Takes a timer out and hands its value back, at once. O(1). `None` if the handle is stale.
     #[inline]
     pub fn cancel(&mut self, handle: TimerHandle) -> Option<T> {
-        let entry = self.locate_mut(handle)?;
-        // A due entry has no record in any slot.
-        let recorded = if entry.filed == Place::DUE { Place::NONE } else { entry.filed };
-        let value = self.store.remove(handle.index, recorded).map(|entry| entry.value);
+        if handle.wheel != self.id {
+            return None;
+        }
+        // What is rare comes first and in tail position, so that the rest calls nothing.
+        if self.store.free_is_full() || self.sweep_is_due() {
+            return self.cancel_after_upkeep(handle);
+        }
+        let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
+        let entry = self.store.remove_if(handle.index, is_meant)?;
         self.left_a_record();
-        value
+        Some(entry.value)
     }
 
     /// Moves the time on to `now` and collects what is due: everything armed so far with a
@@ -209,19 +212,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// ```
     #[inline]
     pub fn pop_expired(&mut self) -> Option<Expired<T>> {
-        loop {
-            let due = self.due.front()?;
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            match self.store.armed(due.index) {
-                Some(entry) if entry.armed == due.armed => {}
-                _ => {
-                    self.due.pop_front();
-                    continue;
-                }
-            }
-            return self.expire(due.index, due.deadline);
-        }
+        // Most calls end a loop, or find nothing in the first place.
+        if self.due.len() == 0 { None } else { self.pop_due() }
     }
 
     /// Lets intervals leave out what they missed before `tick`, as if all were
@@ -260,8 +252,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut filing = Filing::new();
         for (index, entry) in self.store.iter_mut() {
             if entry.filed != Place::DUE {
-                let earliest = Earliest { deadline: entry.deadline, armed: entry.armed, index };
-                entry.filed = filing.file(self.now, earliest, Place::NONE);
+                entry.filed = filing.file(self.now, entry.deadline, index, Place::NONE);
             }
         }
         self.filing = filing;
@@ -336,12 +327,35 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     // Private.
 
+    /// Arms where nothing has to grow; all else is left to a call in tail position, so that the
+    /// usual way neither calls nor saves anything.
     #[inline]
     fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
+        if let Some((index, entry)) = self.store.vacancy()
+            && let Entry::Vacant { generation, filed: recorded } = *entry
+            && let Some(filed) = self.filing.ready_place(self.now, deadline, recorded)
+        {
+            self.filing.file_at(filed, deadline, index, recorded);
+            let armed = self.armings;
+            *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
+            self.armings += 1;
+            self.store.filled();
+            return TimerHandle { wheel: self.id, index, generation };
+        }
+        self.arm_growing(deadline, value, kind)
+    }
+
+    #[inline(never)]
+    fn arm_growing(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
+        self.store.make_room();
         let armed = self.next_arming();
-        let (index, generation, recorded) = self.store.vacancy();
-        let filed = self.filing.file(self.now, Earliest { deadline, armed, index }, recorded);
-        self.store.fill(index, Armed { deadline, armed, value, generation, filed, kind });
+        let Some((index, entry)) = self.store.vacancy() else { unreachable!("room has been made") };
+        let Entry::Vacant { generation, filed } = *entry else {
+            unreachable!("a free number has no armed entry")
+        };
+        let filed = self.filing.file(self.now, deadline, index, filed);
+        *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
+        self.store.filled();
         TimerHandle { wheel: self.id, index, generation }
     }
 
@@ -368,35 +382,63 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.store.armed_mut(handle.index).filter(|entry| entry.generation == handle.generation)
     }
 
+    #[inline(never)]
+    fn cancel_after_upkeep(&mut self, handle: TimerHandle) -> Option<T> {
+        self.store.reserve_free();
+        self.look_at_the_balance();
+        self.cancel(handle)
+    }
+
     /// Files an armed entry for another deadline, as of now.
-    fn refile(&mut self, index: u32, deadline: u64) {
+    #[inline(never)]
+    fn refile(&mut self, index: u32, deadline: u64) -> bool {
         let armed = self.next_arming();
-        let Some(entry) = self.store.armed_mut(index) else { return };
+        let Some(entry) = self.store.armed_mut(index) else { return false };
         entry.deadline = deadline;
         entry.armed = armed;
         let before = entry.filed;
         let interval = entry.kind == Kind::Interval;
-        let filed = self.filing.file(self.now, Earliest { deadline, armed, index }, before);
+        let filed = self.filing.file(self.now, deadline, index, before);
         entry.filed = filed;
         if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
             rhythm.restart();
         }
         if filed != before {
             self.left_a_record();
+            self.look_at_the_balance();
+        }
+        true
+    }
+
+    /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
+    fn pop_due(&mut self) -> Option<Expired<T>> {
+        loop {
+            let due = self.due.front()?;
+            // The arming number is unique, so it proves that the entry is the one collected, and
+            // was neither cancelled nor moved since.
+            let entry = match self.store.armed(due.index) {
+                Some(entry) if entry.armed == due.armed => entry,
+                _ => {
+                    self.due.pop_front();
+                    continue;
+                }
+            };
+            if entry.kind == Kind::Interval {
+                return self.pop_interval(due);
+            }
+            self.due.pop_front();
+            let Armed { value, generation, deadline, .. } =
+                self.store.remove_if(due.index, |_| true)?;
+            let handle = TimerHandle { wheel: self.id, index: due.index, generation };
+            let late = self.now.saturating_sub(deadline);
+            return Some(Expired { handle, value, deadline, late, missed: 0 });
         }
     }
 
-    /// Hands a due entry out: a one-shot leaves, an interval is armed again first.
-    #[inline]
-    fn expire(&mut self, index: u32, deadline: u64) -> Option<Expired<T>> {
-        let late = self.now.saturating_sub(deadline);
+    fn pop_interval(&mut self, due: DueEntry) -> Option<Expired<T>> {
+        let DueEntry { deadline, index, .. } = due;
         let entry = self.store.armed(index)?;
         let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
-        if entry.kind == Kind::Once {
-            self.due.pop_front();
-            let value = self.store.remove(index, Place::NONE)?.value;
-            return Some(Expired { handle, value, deadline, late, missed: 0 });
-        }
         // The caller's code runs first: if it panics, the entry is still due and nothing has
         // changed.
         let value = self.clone?(&entry.value);
@@ -404,12 +446,12 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let skip = deadline < self.skip_before;
         let (next, missed) = self.store.rhythm_mut(index)?.next(deadline, self.now, skip);
         let armed = self.next_arming();
-        let earliest = Earliest { deadline: next, armed, index };
-        let filed = self.filing.file(self.now, earliest, Place::NONE);
+        let filed = self.filing.file(self.now, next, index, Place::NONE);
         let entry = self.store.armed_mut(index)?;
         entry.deadline = next;
         entry.armed = armed;
         entry.filed = filed;
+        let late = self.now.saturating_sub(deadline);
         Some(Expired { handle, value, deadline, late, missed })
     }
 

@@ -2,9 +2,9 @@
 
 use super::TimerWheel;
 use crate::due::DueEntry;
-use crate::filing::{Chunk, Filing};
-use crate::level::Place;
-use crate::slot::{CHUNK_RECORDS, Earliest};
+use crate::filing::Filing;
+use crate::level::{self, Place};
+use crate::slot::{CHUNK_RECORDS, Chunk};
 use crate::store::Entry;
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -16,7 +16,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     pub(super) fn collect(&mut self, now: u64) {
         let before = core::mem::replace(&mut self.now, now);
         self.due.begin();
-        self.empty_slot(Place::OVERDUE);
+        if self.filing.has_overdue() {
+            self.empty_slot(Place::OVERDUE);
+        }
+        if level::same_above::<BITS>(before, now, 0) {
+            // Nearly every tick: no slot above the lowest level comes up, and what is not due goes
+            // ahead of the cursor.
+            while let Some(place) = self.filing.passed_below(now) {
+                self.empty_slot(place);
+            }
+        } else {
+            self.collect_levels(before, now);
+        }
+        self.due.end();
+        self.filing.settle(now);
+    }
+
+    fn collect_levels(&mut self, before: u64, now: u64) {
         for level in 0..Filing::<BITS>::levels_passed(before, now) {
             let mut from = 0;
             // Each slot once: an entry that had moved to a later deadline may go back into one of
@@ -26,10 +42,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 from = slot + 1;
             }
         }
-        self.due.end();
-        self.filing.settle(now);
     }
 
+    #[inline]
     fn empty_slot(&mut self, place: Place) {
         let mut taken = self.filing.take(place);
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
@@ -38,37 +53,34 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.due.end_slot();
     }
 
-    /// First looks all entries of the chunk up, then places them: the look-ups do not depend on
-    /// each other, so the memory fetches overlap, which they would not between two filings.
+    /// First looks all entries of the chunk up, then files those that are not due: the look-ups do
+    /// not depend on each other, so the memory fetches overlap, which they would not between two
+    /// filings.
     #[inline]
     fn place_chunk(&mut self, place: Place, chunk: &Chunk) {
-        const NOBODY: Earliest = Earliest { deadline: 0, armed: 0, index: 0 };
-        let mut found = [NOBODY; CHUNK_RECORDS];
+        let mut later = [(0, 0); CHUNK_RECORDS];
         let mut count = 0;
         for &index in chunk.records() {
             match self.store.entry_mut(index) {
                 Some(Entry::Armed(entry)) if entry.filed == place => {
-                    found[count] = Earliest { deadline: entry.deadline, armed: entry.armed, index };
-                    count += 1;
                     // Its record has been taken: a second one of the same slot does not count.
-                    entry.filed = Place::NONE;
+                    if entry.deadline <= self.now {
+                        entry.filed = Place::DUE;
+                        let (deadline, armed) = (entry.deadline, entry.armed);
+                        self.due.push(DueEntry { deadline, armed, index });
+                    } else {
+                        entry.filed = Place::NONE;
+                        later[count] = (entry.deadline, index);
+                        count += 1;
+                    }
                 }
                 Some(Entry::Vacant { filed, .. }) if *filed == place => *filed = Place::NONE,
                 _ => {}
             }
         }
-        for entry in &found[..count] {
-            let filed = if entry.deadline <= self.now {
-                self.due.push(DueEntry {
-                    deadline: entry.deadline,
-                    armed: entry.armed,
-                    index: entry.index,
-                });
-                Place::DUE
-            } else {
-                self.filing.file(self.now, *entry, Place::NONE)
-            };
-            if let Some(armed) = self.store.armed_mut(entry.index) {
+        for &(deadline, index) in &later[..count] {
+            let filed = self.filing.file(self.now, deadline, index, Place::NONE);
+            if let Some(armed) = self.store.armed_mut(index) {
                 armed.filed = filed;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::TimerWheel;
 use crate::level::Place;
-use crate::slot::Slot;
+use crate::slot::{Earliest, Slot};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// The tick to wake up at: [`now`](Self::now) if something is due or overdue already, `None`
@@ -18,7 +18,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if self.due.len() > 0 {
             return Some(self.now);
         }
-        let (_, _, slot) = self.filing.occupied(self.now).next()?;
+        let (_, slot) = self.filing.first()?;
         Some(slot.earliest().deadline.max(self.now))
     }
 
@@ -28,7 +28,19 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// O(1) while the earliest timer is still armed as it was filed. If it has been cancelled or
     /// moved since, the records of the first slots are looked through, up to the first that holds
     /// what is earliest now.
+    #[inline]
     pub fn next_deadline(&self) -> Option<u64> {
+        if self.due.len() == 0
+            && let Some((place, slot)) = self.filing.first()
+            && self.is_filed_as(slot.earliest(), place)
+        {
+            return Some(slot.earliest().deadline);
+        }
+        self.find_next_deadline()
+    }
+
+    #[inline(never)]
+    fn find_next_deadline(&self) -> Option<u64> {
         if self.is_empty() {
             return None;
         }
@@ -50,7 +62,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// The earliest deadline of the entries filed in a slot.
     fn earliest_in(&self, place: Place, slot: &Slot) -> Option<u64> {
         let noted = slot.earliest();
-        if self.is_armed(noted.index, noted.armed) {
+        if self.is_filed_as(noted, place) {
             return Some(noted.deadline);
         }
         let mut earliest = None;
@@ -70,5 +82,12 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Whether the entry is still in the arming of that number.
     pub(super) fn is_armed(&self, index: u32, arming: u64) -> bool {
         self.store.armed(index).is_some_and(|entry| entry.armed == arming)
+    }
+
+    /// Whether what was noted of a slot still holds: then it is the earliest deadline there.
+    #[inline]
+    pub(super) fn is_filed_as(&self, noted: Earliest, place: Place) -> bool {
+        let entry = self.store.armed(noted.index);
+        entry.is_some_and(|entry| entry.deadline == noted.deadline && entry.filed == place)
     }
 }

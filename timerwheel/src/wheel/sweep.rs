@@ -5,8 +5,9 @@
 //! a few with every few cancels, until they are fewer again: no pause, and O(1) per cancel.
 
 use super::TimerWheel;
+use crate::filing::Filing;
 use crate::level::Place;
-use crate::slot::{Earliest, Slot};
+use crate::slot::Slot;
 use crate::store::Entry;
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
@@ -37,10 +38,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// An entry has left a record in a slot.
     #[inline]
     pub(super) fn left_a_record(&mut self) {
-        self.sweep.credit -= 1;
-        if self.sweep.credit == 0 {
-            self.look_at_the_balance();
-        }
+        self.sweep.credit = self.sweep.credit.saturating_sub(1);
+    }
+
+    /// So many records were left behind that it is time to look at how many there are.
+    #[inline]
+    pub(super) fn sweep_is_due(&self) -> bool {
+        self.sweep.credit == 0
     }
 
     /// Records that stand for no entry.
@@ -50,9 +54,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         (self.filing.records() + self.due.len()).saturating_sub(self.len())
     }
 
+    /// Sweeps, if there is too much garbage.
     #[cold]
     #[inline(never)]
-    fn look_at_the_balance(&mut self) {
+    pub(super) fn look_at_the_balance(&mut self) {
+        if !self.sweep_is_due() {
+            return;
+        }
         // A round of the sweep sees `live + garbage` records, and garbage grows by at most an
         // eighth of that meanwhile: it stays below `live + allowance`.
         let bearable = self.len() / 4 * 3 + allowance::<BITS>() / 2;
@@ -86,9 +94,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// The first slot and its records, if they are at most `limit` and the note of its earliest
     /// entry is out of date.
     fn outdated_front(&self, limit: usize) -> Option<(Place, usize)> {
-        let (place, _, slot) = self.filing.occupied(self.now).next()?;
-        let noted = slot.earliest();
-        if self.is_armed(noted.index, noted.armed) {
+        let (place, slot) = self.filing.first()?;
+        if self.is_filed_as(slot.earliest(), place) {
             return None;
         }
         let records = self.filing.records_of(slot).take(limit + 1).count();
@@ -114,20 +121,25 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     fn sweep_record(&mut self, place: Place, index: u32) {
-        let (deadline, armed) = match self.store.entry_mut(index) {
-            Some(Entry::Armed(entry)) if entry.filed == place => (entry.deadline, entry.armed),
+        let deadline = match self.store.entry_mut(index) {
+            Some(Entry::Armed(entry)) if entry.filed == place => entry.deadline,
             Some(Entry::Vacant { filed, .. }) if *filed == place => return *filed = Place::NONE,
             _ => return,
         };
-        // Most go back where they were, behind the chunks still to be swept.
-        let filed = self.filing.file(self.now, Earliest { deadline, armed, index }, Place::NONE);
-        if let Some(entry) = self.store.armed_mut(index) {
+        let filed = if Filing::<BITS>::is_nearest(self.now, deadline, place) {
+            self.filing.keep(place, deadline, index);
             // Not in this slot for the moment: a second record of the same entry is garbage too.
-            entry.filed = if filed == place { Place::SWEPT } else { filed };
+            Place::SWEPT
+        } else {
+            self.filing.file(self.now, deadline, index, Place::NONE)
+        };
+        if let Some(entry) = self.store.armed_mut(index) {
+            entry.filed = filed;
         }
     }
 
     fn end_sweep(&mut self, place: Place) {
+        self.filing.end_keeping(place);
         if let Some(slot) = self.filing.slot(place) {
             for index in self.filing.records_of(slot) {
                 if let Some(entry) = self.store.armed_mut(index) {
