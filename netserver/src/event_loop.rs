@@ -91,6 +91,10 @@ pub struct EventLoop<H> {
 /// Events taken from the poll at once. More wait in the kernel, in their order.
 const EVENTS_PER_TURN: usize = 1024;
 
+/// Timers that handlers and other threads have armed and the loop has not taken up, which it does
+/// after every event. Above it, [`Remote::arm`] gives the ticket back.
+const COMMANDS_WAITING: usize = 4096;
+
 const WAKE: Token = Token(0);
 
 impl<H: Handler> EventLoop<H> {
@@ -119,6 +123,7 @@ impl<H: Handler> EventLoop<H> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let mut timers = Timers::new(now);
+        timers.set_inbox_limit(COMMANDS_WAITING);
         let remote = timers.remote({
             let waker = Arc::clone(&waker);
             // Fails only if the poll is gone, and then nobody sleeps there.
@@ -188,6 +193,9 @@ impl<H: Handler> EventLoop<H> {
                 WAKE => woken = true,
                 token => _ = self.server.on_event(token, Ready::from(event), now),
             }
+            // Takes up what handlers have armed by their remote, of which only so many can wait.
+            // Two loads if there is nothing.
+            let _ = self.timers.len();
         }
         if woken {
             self.obey(now);

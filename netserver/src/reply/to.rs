@@ -102,6 +102,12 @@ impl<'a> Reply<'a> {
         self.outgoing.informational(self.turn, &response);
     }
 
+    /// Names this request as [`later`](Reply::later) would, to find out first whether it can be
+    /// put off: whether there is room in a queue, whether a timer can be armed.
+    pub fn ticket(&self) -> Ticket {
+        Ticket::new(self.cx.id, self.turn.number)
+    }
+
     /// Whether the peer has ended its side. It may still read, as far as anyone can tell.
     pub fn client_gone(&self) -> bool {
         self.outgoing.peer_is_done

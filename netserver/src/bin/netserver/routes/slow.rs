@@ -29,10 +29,16 @@ impl Sleepers {
             Ok(ms) => Duration::from_millis(ms),
             Err(error) => return reply.send(text(Status::BAD_REQUEST, &error)),
         };
+        // Of this moment, not of the turn: nobody is answered early.
         let deadline = Instant::now() + delay;
-        let ticket = reply.later();
-        if let Ok(timer) = self.remote.arm(deadline, LoopTimer::Wake(ticket)) {
-            self.waiting.entry(ticket.connection()).or_default().push((ticket, timer));
+        let ticket = reply.ticket();
+        match self.remote.arm(deadline, LoopTimer::Wake(ticket)) {
+            Ok(timer) => {
+                let waiting = self.waiting.entry(ticket.connection()).or_default();
+                waiting.push((reply.later(), timer));
+            }
+            // More of them in one turn of the loop than it takes up.
+            Err(_) => reply.send(text(Status::SERVICE_UNAVAILABLE, "Too many at once.\n")),
         }
     }
 
