@@ -17,16 +17,16 @@ fn ms(millis: u64) -> Duration {
 /// A waker that counts.
 fn counting() -> (Arc<AtomicUsize>, impl Fn() + Send + Sync + 'static) {
     let wakes = Arc::new(AtomicUsize::new(0));
-    let waker = Arc::clone(&wakes);
-    (wakes, move || _ = waker.fetch_add(1, Ordering::SeqCst))
+    let counter = Arc::clone(&wakes);
+    (wakes, move || _ = counter.fetch_add(1, Ordering::SeqCst))
 }
 
 #[test]
 fn the_loop_is_woken_for_an_earlier_deadline_only() {
     let base = Instant::now();
     let mut timers = Timers::new(base);
-    let (wakes, waker) = counting();
-    let remote = timers.remote(waker);
+    let (wakes, wake) = counting();
+    let remote = timers.remote(wake);
     let armed = |delay| drop(remote.arm(base + ms(delay), delay).unwrap());
 
     armed(100);
