@@ -120,6 +120,7 @@ impl<const BITS: u32> Filing<BITS> {
     fn add_levels(&mut self, place: Place) {
         let levels = place.level::<BITS>() as usize + 1;
         self.slots.resize(levels << BITS, Slot::EMPTY);
+        self.occupancy.resize(levels);
     }
 
     /// Empties a slot, handing out what was in it chunk by chunk.

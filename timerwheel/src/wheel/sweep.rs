@@ -83,7 +83,17 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Sweeps the slots that come first as long as they are small and the note of their earliest
     /// entry is out of date, so that [`next_wakeup`](Self::next_wakeup) does not wake the caller
     /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records.
+    #[inline]
     pub fn refine_wakeup(&mut self) {
+        if self.filing.first().is_none_or(|(place, slot)| self.is_filed_as(slot.earliest(), place))
+        {
+            return;
+        }
+        self.refine_first_slots();
+    }
+
+    #[inline(never)]
+    fn refine_first_slots(&mut self) {
         let mut left = STRIDE;
         while let Some((place, records)) = self.outdated_front(left) {
             left -= records;
