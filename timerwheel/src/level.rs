@@ -90,6 +90,11 @@ pub(crate) const fn start_of<const BITS: u32>(now: u64, level: u32, slot: u32) -
     above | ((slot as u64) << (level * BITS))
 }
 
+/// Ticks of a slot of `level`.
+pub(crate) const fn ticks_of<const BITS: u32>(level: u32) -> u64 {
+    1 << (level * BITS)
+}
+
 /// One bit per slot: which slots hold records.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupancy {

@@ -17,23 +17,34 @@ pub(crate) fn sort_by_deadline(entries: &mut [DueEntry], scratch: &mut Vec<DueEn
     let differing = entries.iter().fold(0, |bits, entry| bits | (entry.deadline ^ first.deadline));
     scratch.clear();
     scratch.resize(entries.len(), first);
-    for byte in 0..8 {
-        if (differing >> (8 * byte)) & 0xff == 0 {
-            continue;
+    // Each pass goes from one to the other, so there is at most one copy, at the end.
+    let mut sorted_in_scratch = false;
+    for shift in (0..u64::BITS).step_by(8).filter(|shift| (differing >> shift) & 0xff != 0) {
+        if sorted_in_scratch {
+            distribute(scratch, entries, shift);
+        } else {
+            distribute(entries, scratch, shift);
         }
-        let digit = |entry: &DueEntry| ((entry.deadline >> (8 * byte)) & 0xff) as usize;
-        let mut ends = [0; 256];
-        entries.iter().for_each(|entry| ends[digit(entry)] += 1);
-        let mut start = 0;
-        for end in &mut ends {
-            start += core::mem::replace(end, start);
-        }
-        for entry in entries.iter() {
-            let at = &mut ends[digit(entry)];
-            scratch[*at] = *entry;
-            *at += 1;
-        }
+        sorted_in_scratch = !sorted_in_scratch;
+    }
+    if sorted_in_scratch {
         entries.copy_from_slice(scratch);
+    }
+}
+
+/// One pass: `to` is `from` in the order of one byte.
+fn distribute(from: &[DueEntry], to: &mut [DueEntry], shift: u32) {
+    let digit = |entry: &DueEntry| ((entry.deadline >> shift) & 0xff) as usize;
+    let mut places = [0; 256];
+    from.iter().for_each(|entry| places[digit(entry)] += 1);
+    let mut start = 0;
+    for place in &mut places {
+        start += core::mem::replace(place, start);
+    }
+    for entry in from {
+        let place = &mut places[digit(entry)];
+        to[*place] = *entry;
+        *place += 1;
     }
 }
 
