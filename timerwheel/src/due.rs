@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::radix;
+
 /// An entry that an `advance` collected. It counts as long as the entry's arming is this one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct DueEntry {
@@ -21,6 +23,8 @@ pub(crate) struct Due {
     unordered: bool,
     /// Parts ordered in themselves are not in order among each other.
     crossed: bool,
+    /// For sorting; empty in between.
+    scratch: Vec<DueEntry>,
 }
 
 /// Room kept when the queue runs empty; the rest of a peak is given back.
@@ -28,7 +32,14 @@ const KEPT: usize = 4096;
 
 impl Due {
     pub(crate) const fn new() -> Self {
-        Self { queue: Vec::new(), head: 0, unordered_from: 0, unordered: false, crossed: false }
+        Self {
+            queue: Vec::new(),
+            head: 0,
+            unordered_from: 0,
+            unordered: false,
+            crossed: false,
+            scratch: Vec::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -57,13 +68,27 @@ impl Due {
     pub(crate) fn end_slot(&mut self) {
         let start = self.unordered_from;
         if self.unordered {
-            self.queue[start..].sort_unstable();
+            self.sort_from(start);
             self.unordered = false;
         }
         if start > self.head && start < self.queue.len() {
             self.crossed |= self.queue[start - 1] > self.queue[start];
         }
         self.unordered_from = self.queue.len();
+    }
+
+    fn sort_from(&mut self, start: usize) {
+        let part = &mut self.queue[start..];
+        if part.len() >= radix::WORTH_IT {
+            radix::sort_by_deadline(part, &mut self.scratch);
+            self.scratch.clear();
+            self.scratch.shrink_to(KEPT);
+            if part.is_sorted() {
+                return;
+            }
+            // Some had moved: they were armed later than their place in the slot says.
+        }
+        part.sort_unstable();
     }
 
     /// All slots have been pushed. Parts cross when entries had moved to later deadlines without
@@ -85,8 +110,10 @@ impl Due {
         self.head += 1;
         if self.head == self.queue.len() {
             self.queue.clear();
-            self.queue.shrink_to(KEPT);
             self.head = 0;
+            if self.queue.capacity() > KEPT {
+                self.queue.shrink_to(KEPT);
+            }
         }
     }
 
@@ -95,6 +122,6 @@ impl Due {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.queue.capacity() * size_of::<DueEntry>()
+        (self.queue.capacity() + self.scratch.capacity()) * size_of::<DueEntry>()
     }
 }

@@ -120,6 +120,7 @@ impl<const BITS: u32> Filing<BITS> {
     fn add_levels(&mut self, place: Place) {
         let levels = place.level::<BITS>() as usize + 1;
         self.slots.resize(levels << BITS, Slot::EMPTY);
+        self.occupancy.resize(levels);
     }
 
     /// Empties a slot, handing out what was in it chunk by chunk.
@@ -158,14 +159,14 @@ impl<const BITS: u32> Filing<BITS> {
         }
     }
 
-    /// Whether an entry of that deadline, filed at that place, is where it would be filed now.
-    #[inline]
-    pub(crate) fn is_nearest(now: u64, deadline: u64, place: Place) -> bool {
-        if deadline <= now {
-            place == Place::OVERDUE
-        } else {
-            level::place_of::<BITS>(now, deadline) == place
+    /// The last deadline that belongs to a place: what is filed there with a later one has moved.
+    pub(crate) fn last_tick(&self, now: u64, place: Place) -> u64 {
+        if place.index() >= self.slots.len() {
+            return now;
         }
+        let level = place.level::<BITS>();
+        level::start_of::<BITS>(now, level, place.slot::<BITS>())
+            .saturating_add(level::ticks_of::<BITS>(level) - 1)
     }
 
     #[inline]

@@ -90,6 +90,11 @@ pub(crate) const fn start_of<const BITS: u32>(now: u64, level: u32, slot: u32) -
     above | ((slot as u64) << (level * BITS))
 }
 
+/// Ticks of a slot of `level`.
+pub(crate) const fn ticks_of<const BITS: u32>(level: u32) -> u64 {
+    1 << (level * BITS)
+}
+
 /// One bit per slot: which slots hold records.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupancy {
@@ -110,15 +115,19 @@ impl Occupancy {
         self.slots.capacity() * size_of::<SlotBits>()
     }
 
+    /// Makes room for the bits of `levels` levels.
+    pub(crate) fn resize(&mut self, levels: usize) {
+        self.slots.resize(levels, [0; 4]);
+    }
+
+    #[inline]
     pub(crate) fn set<const BITS: u32>(&mut self, place: Place) {
         let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
-        if self.slots.len() <= level as usize {
-            self.slots.resize(level as usize + 1, [0; 4]);
-        }
         self.levels |= 1 << level;
         self.slots[level as usize][slot as usize / 64] |= 1 << (slot % 64);
     }
 
+    #[inline]
     pub(crate) fn clear<const BITS: u32>(&mut self, place: Place) {
         let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
         let bits = &mut self.slots[level as usize];
@@ -138,7 +147,8 @@ impl Occupancy {
     /// The slot that comes first.
     #[inline]
     pub(crate) fn first(&self) -> Option<(u32, u32)> {
-        self.next_from(0, 0)
+        let level = self.levels.trailing_zeros();
+        Some((level, self.slot_from(level, 0)?))
     }
 
     /// The first occupied slot at or after `slot` of `level`, in the order of time.
@@ -159,6 +169,7 @@ impl Occupancy {
     }
 
     /// The first occupied slot of one level at or after `from`.
+    #[inline]
     pub(crate) fn slot_from(&self, level: u32, from: u32) -> Option<u32> {
         let bits = self.slots.get(level as usize)?;
         let mut word = from / 64;
@@ -213,6 +224,7 @@ mod tests {
     #[test]
     fn occupied_slots_come_in_the_order_of_time() {
         let mut bits = Occupancy::new();
+        bits.resize(8);
         let places = [(0, 3), (0, 200), (1, 0), (1, 64), (7, 255)];
         for (level, slot) in places.into_iter().rev() {
             bits.set::<8>(Place::new::<8>(level, slot));

@@ -116,6 +116,7 @@ mod guard;
 mod handle;
 mod interval;
 mod level;
+mod radix;
 #[cfg(feature = "std")]
 mod remote;
 mod segments;

@@ -416,22 +416,18 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             let due = self.due.front()?;
             // The arming number is unique, so it proves that the entry is the one collected, and
             // was neither cancelled nor moved since.
-            let entry = match self.store.armed(due.index) {
-                Some(entry) if entry.armed == due.armed => entry,
-                _ => {
-                    self.due.pop_front();
-                    continue;
-                }
-            };
-            if entry.kind == Kind::Interval {
+            let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
+            if let Some(entry) = self.store.remove_if(due.index, is_once) {
+                self.due.pop_front();
+                let Armed { value, generation, deadline, .. } = entry;
+                let handle = TimerHandle { wheel: self.id, index: due.index, generation };
+                let late = self.now.saturating_sub(deadline);
+                return Some(Expired { handle, value, deadline, late, missed: 0 });
+            }
+            if self.is_armed(due.index, due.armed) {
                 return self.pop_interval(due);
             }
             self.due.pop_front();
-            let Armed { value, generation, deadline, .. } =
-                self.store.remove_if(due.index, |_| true)?;
-            let handle = TimerHandle { wheel: self.id, index: due.index, generation };
-            let late = self.now.saturating_sub(deadline);
-            return Some(Expired { handle, value, deadline, late, missed: 0 });
         }
     }
 

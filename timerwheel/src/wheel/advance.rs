@@ -4,7 +4,7 @@ use super::TimerWheel;
 use crate::due::DueEntry;
 use crate::filing::Filing;
 use crate::level::{self, Place};
-use crate::slot::{CHUNK_RECORDS, Chunk};
+use crate::slot::Chunk;
 use crate::store::Entry;
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -48,19 +48,21 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn empty_slot(&mut self, place: Place) {
         let mut taken = self.filing.take(place);
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-            self.place_chunk(place, &chunk);
+            self.place_chunk(place, chunk);
         }
         self.due.end_slot();
     }
 
     /// First looks all entries of the chunk up, then files those that are not due: the look-ups do
     /// not depend on each other, so the memory fetches overlap, which they would not between two
-    /// filings.
+    /// filings. In one loop, a drain of a million timers takes half as long again.
     #[inline]
-    fn place_chunk(&mut self, place: Place, chunk: &Chunk) {
-        let mut later = [(0, 0); CHUNK_RECORDS];
-        let mut count = 0;
-        for &index in chunk.records() {
+    fn place_chunk(&mut self, place: Place, mut chunk: Chunk) {
+        let records = chunk.records_mut();
+        // Those that are not due move to the front of the records.
+        let mut later = 0;
+        for at in 0..records.len() {
+            let index = records[at];
             match self.store.entry_mut(index) {
                 Some(Entry::Armed(entry)) if entry.filed == place => {
                     // Its record has been taken: a second one of the same slot does not count.
@@ -70,18 +72,17 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                         self.due.push(DueEntry { deadline, armed, index });
                     } else {
                         entry.filed = Place::NONE;
-                        later[count] = (entry.deadline, index);
-                        count += 1;
+                        records[later] = index;
+                        later += 1;
                     }
                 }
                 Some(Entry::Vacant { filed, .. }) if *filed == place => *filed = Place::NONE,
                 _ => {}
             }
         }
-        for &(deadline, index) in &later[..count] {
-            let filed = self.filing.file(self.now, deadline, index, Place::NONE);
-            if let Some(armed) = self.store.armed_mut(index) {
-                armed.filed = filed;
+        for &index in &records[..later] {
+            if let Some(entry) = self.store.armed_mut(index) {
+                entry.filed = self.filing.file(self.now, entry.deadline, index, Place::NONE);
             }
         }
     }

@@ -5,7 +5,6 @@
 //! a few with every few cancels, until they are fewer again: no pause, and O(1) per cancel.
 
 use super::TimerWheel;
-use crate::filing::Filing;
 use crate::level::Place;
 use crate::slot::Slot;
 use crate::store::Entry;
@@ -61,9 +60,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if !self.sweep_is_due() {
             return;
         }
-        // A round of the sweep sees `live + garbage` records, and garbage grows by at most an
-        // eighth of that meanwhile: it stays below `live + allowance`.
-        let bearable = self.len() / 4 * 3 + allowance::<BITS>() / 2;
+        // A round of the sweep sees `live + garbage` records, and garbage grows by at most a
+        // sixteenth of that meanwhile: it stays below `live + allowance`.
+        let bearable = self.len() / 8 * 7 + allowance::<BITS>() / 2;
         let garbage = self.garbage();
         if garbage < bearable {
             self.sweep.credit = ((bearable - garbage) / 2).max(STRIDE);
@@ -83,7 +82,17 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Sweeps the slots that come first as long as they are small and the note of their earliest
     /// entry is out of date, so that [`next_wakeup`](Self::next_wakeup) does not wake the caller
     /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records.
+    #[inline]
     pub fn refine_wakeup(&mut self) {
+        if self.filing.first().is_none_or(|(place, slot)| self.is_filed_as(slot.earliest(), place))
+        {
+            return;
+        }
+        self.refine_first_slots();
+    }
+
+    #[inline(never)]
+    fn refine_first_slots(&mut self) {
         let mut left = STRIDE;
         while let Some((place, records)) = self.outdated_front(left) {
             left -= records;
@@ -109,10 +118,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return 0;
         }
         let mut looked_at = 0;
+        let last = self.filing.last_tick(self.now, place);
         let mut taken = self.filing.take(place);
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
             for &index in chunk.records() {
-                self.sweep_record(place, index);
+                self.sweep_record(place, last, index);
             }
             looked_at += chunk.records().len();
         }
@@ -120,21 +130,20 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         looked_at
     }
 
-    fn sweep_record(&mut self, place: Place, index: u32) {
-        let deadline = match self.store.entry_mut(index) {
-            Some(Entry::Armed(entry)) if entry.filed == place => entry.deadline,
-            Some(Entry::Vacant { filed, .. }) if *filed == place => return *filed = Place::NONE,
-            _ => return,
-        };
-        let filed = if Filing::<BITS>::is_nearest(self.now, deadline, place) {
-            self.filing.keep(place, deadline, index);
-            // Not in this slot for the moment: a second record of the same entry is garbage too.
-            Place::SWEPT
-        } else {
-            self.filing.file(self.now, deadline, index, Place::NONE)
-        };
-        if let Some(entry) = self.store.armed_mut(index) {
-            entry.filed = filed;
+    #[inline]
+    fn sweep_record(&mut self, place: Place, last: u64, index: u32) {
+        match self.store.entry_mut(index) {
+            Some(Entry::Armed(entry)) if entry.filed == place => {
+                entry.filed = if entry.deadline <= last {
+                    self.filing.keep(place, entry.deadline, index);
+                    // In no slot for the moment: a second record of the same entry is garbage too.
+                    Place::SWEPT
+                } else {
+                    self.filing.file(self.now, entry.deadline, index, Place::NONE)
+                };
+            }
+            Some(Entry::Vacant { filed, .. }) if *filed == place => *filed = Place::NONE,
+            _ => {}
         }
     }
 

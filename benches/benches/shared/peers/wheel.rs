@@ -42,6 +42,8 @@ impl Peer for Ours {
 
     #[inline]
     fn next_deadline(&mut self) -> Option<u64> {
+        // What a loop does before it sleeps: forget the first timers if they were cancelled.
+        self.0.refine_wakeup();
         self.0.next_deadline()
     }
 
