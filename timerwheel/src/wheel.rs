@@ -192,7 +192,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
         let entry = self.store.remove_if(handle.index, is_meant)?;
-        self.left_a_record();
+        if entry.filed == Place::DUE {
+            self.left_the_queue();
+        } else {
+            self.left_a_record();
+        }
         Some(entry.value)
     }
 
@@ -302,7 +306,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.len() == 0
     }
 
-    /// Entries that are due and not handed out, those that were cancelled since included.
+    /// Entries that are due and not handed out.
     #[inline]
     pub fn due_len(&self) -> usize {
         self.due.len()
@@ -425,7 +429,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
             rhythm.restart();
         }
-        if filed != before {
+        if before == Place::DUE {
+            self.left_the_queue();
+        } else if filed != before {
             self.left_a_record();
             self.look_at_the_balance();
         }
@@ -434,6 +440,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
     fn pop_due(&mut self) -> Option<Expired<T>> {
+        // Garbage is measured by the timers that are left, so it can also become too much by
+        // timers that fire.
+        if self.sweep_is_due() {
+            self.look_at_the_balance();
+        }
         loop {
             let due = self.due.front()?;
             // The arming number is unique, so it proves that the entry is the one collected, and
@@ -441,6 +452,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
             if let Some(entry) = self.store.remove_if(due.index, is_once) {
                 self.due.pop_front();
+                self.spend_credit();
                 let Armed { value, generation, deadline, .. } = entry;
                 let handle = TimerHandle { wheel: self.id, index: due.index, generation };
                 let late = self.now.saturating_sub(deadline);
@@ -449,7 +461,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             if self.is_armed(due.index, due.armed) {
                 return self.pop_interval(due);
             }
-            self.due.pop_front();
+            self.due.pop_gone();
         }
     }
 
@@ -471,6 +483,16 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         entry.filed = filed;
         let late = self.now.saturating_sub(deadline);
         Some(Expired { handle, value, deadline, late, missed })
+    }
+
+    /// An entry that was due has been cancelled or moved.
+    #[cold]
+    #[inline(never)]
+    fn left_the_queue(&mut self) {
+        if self.due.leave() {
+            let store = &self.store;
+            self.due.retain(|due| store.is_armed(due.index, due.armed));
+        }
     }
 
     /// Leaves an empty wheel behind, of another identity, so that old handles are stale without
