@@ -66,6 +66,8 @@ pub struct TimerWheel<T, const BITS: u32 = 8> {
     sweep: sweep::Sweep,
     /// Intervals due before this tick do not make up for what they missed.
     skip_before: u64,
+    /// How far into the tick `now` the time is, in 2^-32 of it; 0 when ticks are all there is.
+    part: u32,
     limit: usize,
 }
 
@@ -106,6 +108,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             clone: None,
             sweep: sweep::Sweep::new(),
             skip_before: 0,
+            part: 0,
             limit: usize::MAX,
         }
     }
@@ -217,6 +220,18 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return;
         }
         self.collect(now);
+    }
+
+    /// [`advance`](Self::advance) for a time that is `part` / 2<sup>32</sup> of a tick into `now`:
+    /// where the phase of a delayed interval begins.
+    #[cfg(feature = "std")]
+    pub(crate) fn advance_within(&mut self, now: u64, part: u32) {
+        if now > self.now {
+            self.part = part;
+        } else if now == self.now {
+            self.part = self.part.max(part);
+        }
+        self.advance(now);
     }
 
     /// Hands out the next entry that is due, by deadline and, among equal ones, in the order of
@@ -408,6 +423,17 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.store.armed_mut(handle.index).filter(|entry| entry.generation == handle.generation)
     }
 
+    /// Says how far before its tick the deadline of an interval lies; see
+    /// [`Interval::phase`](crate::Interval::phase).
+    #[cfg(feature = "std")]
+    pub(crate) fn set_phase(&mut self, handle: TimerHandle, phase: u32) {
+        if self.locate(handle).is_some_and(|entry| entry.kind == Kind::Interval)
+            && let Some(rhythm) = self.store.rhythm_mut(handle.index)
+        {
+            rhythm.restart(phase);
+        }
+    }
+
     #[inline(never)]
     fn cancel_after_upkeep(&mut self, handle: TimerHandle) -> Option<T> {
         self.store.reserve_free();
@@ -427,7 +453,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let filed = self.filing.file(self.now, deadline, index, before);
         entry.filed = filed;
         if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
-            rhythm.restart();
+            rhythm.restart(0);
         }
         if before == Place::DUE {
             self.left_the_queue();
@@ -474,7 +500,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let value = self.clone?(&entry.value);
         self.due.pop_front();
         let skip = deadline < self.skip_before;
-        let (next, missed) = self.store.rhythm_mut(index)?.next(deadline, self.now, skip);
+        let rhythm = self.store.rhythm_mut(index)?;
+        let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
         let armed = self.next_arming();
         let filed = self.filing.file(self.now, next, index, Place::NONE);
         let entry = self.store.armed_mut(index)?;
@@ -501,6 +528,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut empty = Self::with_levels(self.now);
         empty.armings = self.armings;
         empty.skip_before = self.skip_before;
+        empty.part = self.part;
         empty.limit = self.limit;
         core::mem::replace(self, empty).store
     }
