@@ -290,7 +290,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Gives back what memory can be given back: free places at the end, and all slots of records.
     /// O(n).
     pub fn shrink_to_fit(&mut self) {
-        let mut filing = Filing::new();
+        let mut filing = self.filing.renewed();
         for (index, entry) in self.store.iter_mut() {
             if entry.filed != Place::DUE {
                 entry.filed = filing.file(self.now, entry.deadline, index, Place::NONE);
@@ -359,6 +359,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
             (handle, entry.deadline, &entry.value)
         })
+    }
+
+    /// The work done so far, in entries: how often one was taken out of a slot, to be due or to be
+    /// filed anew, those included that were cancelled meanwhile. What [`advance`](Self::advance)
+    /// costs is what it adds to this.
+    pub fn moved(&self) -> u64 {
+        self.filing.moved()
     }
 
     /// Heap bytes that the wheel holds, values included, what those own not.
@@ -530,6 +537,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         empty.skip_before = self.skip_before;
         empty.part = self.part;
         empty.limit = self.limit;
+        empty.filing = self.filing.renewed();
         core::mem::replace(self, empty).store
     }
 }
