@@ -111,6 +111,7 @@ pub mod audit;
 mod clock;
 mod due;
 mod filing;
+mod full;
 #[cfg(feature = "std")]
 mod guard;
 mod handle;
@@ -128,6 +129,7 @@ mod wheel;
 
 #[cfg(feature = "std")]
 pub use clock::Resolution;
+pub use full::Full;
 #[cfg(feature = "std")]
 pub use guard::TimerGuard;
 pub use handle::TimerHandle;

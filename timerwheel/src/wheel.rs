@@ -22,6 +22,7 @@ use core::fmt;
 
 use crate::due::Due;
 use crate::filing::Filing;
+use crate::full::Full;
 use crate::handle::{TimerHandle, WheelId};
 use crate::interval::Interval;
 use crate::level::Place;
@@ -67,6 +68,7 @@ pub struct TimerWheel<T, const BITS: u32 = 8> {
     sweep: sweep::Sweep,
     /// Intervals due before this tick do not make up for what they missed.
     skip_before: u64,
+    limit: usize,
 }
 
 /// An entry that is due, handed out by [`TimerWheel::pop_expired`].
@@ -106,6 +108,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             clone: None,
             sweep: sweep::Sweep::new(),
             skip_before: 0,
+            limit: usize::MAX,
         }
     }
 
@@ -122,6 +125,25 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub fn insert(&mut self, deadline: u64, value: T) -> TimerHandle {
         self.arm(deadline, value, Kind::Once)
+    }
+
+    /// [`insert`](Self::insert) that respects the [limit](Self::set_limit).
+    ///
+    /// # Errors
+    ///
+    /// The value comes back if as many timers are armed as may be.
+    pub fn try_insert(&mut self, deadline: u64, value: T) -> Result<TimerHandle, Full<T>> {
+        if self.len() >= self.limit {
+            Err(Full { value })
+        } else {
+            Ok(self.insert(deadline, value))
+        }
+    }
+
+    /// How many timers [`try_insert`](Self::try_insert) arms at most, the others included; without
+    /// limit at first.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// Arms an interval. O(1). It stays armed under one handle until it is cancelled.
@@ -351,6 +373,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut empty = Self::with_levels(self.now);
         empty.armings = self.armings;
         empty.skip_before = self.skip_before;
+        empty.limit = self.limit;
         core::mem::replace(self, empty).store
     }
 }

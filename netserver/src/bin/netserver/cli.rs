@@ -1,0 +1,164 @@
+//! The command line: flags, their defaults, and mistakes told in one line.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
+
+use crate::units::{duration, memory_size, size};
+
+/// An HTTP/1.1 server with connection deadlines on a timer wheel.
+#[derive(Parser, Debug)]
+#[command(name = "netserver", version, about)]
+#[command(after_help = "Durations: 500ms, 2s, 1m; sizes: 16KiB, 1MiB. 0 switches a limit off.")]
+pub(crate) struct Options {
+    /// Where to listen; port 0 is one that is free.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Event loops, each on a thread with a socket of its own.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threads: NonZeroUsize,
+
+    /// From the first byte of a request until its head is complete.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    headers_timeout: Duration,
+
+    /// From the first byte of a request until its body is complete.
+    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
+    request_timeout: Duration,
+
+    /// How long a connection may be idle between requests.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    keep_alive_timeout: Duration,
+
+    /// How often connections are checked for the timeouts above.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    connections_checking_interval: Duration,
+
+    /// Request line and fields; more is answered 431.
+    #[arg(long, value_name = "SIZE", default_value = "16KiB", value_parser = memory_size)]
+    max_header_size: usize,
+
+    /// Fields of a request; more is answered 431.
+    #[arg(long, value_name = "N", default_value = "100")]
+    max_headers_count: usize,
+
+    /// Requests of one connection.
+    #[arg(long, value_name = "N", default_value = "0")]
+    max_requests_per_socket: u64,
+
+    /// Connections open at a time, in each event loop; those above it are closed.
+    #[arg(long, value_name = "N", default_value = "0")]
+    max_connections: usize,
+
+    /// A body that is held in memory; more is answered 413.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+    max_body_size: u64,
+
+    /// How long requests under way may take to finish after SIGTERM or SIGINT.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) grace: Duration,
+}
+
+impl Options {
+    /// Reads the command line. `Err` is how the process ends: after `--help`, or after a mistake,
+    /// which has been told on stderr.
+    pub(crate) fn from_args() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                // Nobody is left to tell when stdout is closed.
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("netserver: {}", in_one_line(&error));
+            ExitCode::from(2)
+        })
+    }
+
+    /// The settings that the flags ask for. `Err` is how the process ends, as above.
+    pub(crate) fn settings(&self) -> Result<Settings, ExitCode> {
+        let settings = self.unchecked_settings();
+        match settings.check() {
+            Ok(()) => Ok(settings),
+            Err(error) => {
+                eprintln!("netserver: {}", in_terms_of_flags(&error));
+                Err(ExitCode::from(2))
+            }
+        }
+    }
+
+    fn unchecked_settings(&self) -> Settings {
+        Settings {
+            timeouts: Timeouts {
+                headers: self.headers_timeout,
+                request: self.request_timeout,
+                keep_alive: self.keep_alive_timeout,
+                check: ConnectionCheck::Interval(self.connections_checking_interval),
+                ..Timeouts::default()
+            },
+            limits: Limits {
+                header_size: self.max_header_size,
+                headers_count: self.max_headers_count,
+                requests_per_connection: self.max_requests_per_socket,
+                connections: self.max_connections,
+                body_size: self.max_body_size,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+/// What is wrong, without the usage and tips that follow: scripts log lines.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+/// Settings and flags have the same names but for how they are written, and for one.
+fn in_terms_of_flags(error: &SettingError) -> String {
+    let flag = match error.setting {
+        "check_interval" => "connections-checking-interval".to_owned(),
+        setting => setting.replace('_', "-"),
+    };
+    format!("--{flag} is {}: it {}", error.value, error.rule.replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(args: &[&str]) -> Result<Options, clap::Error> {
+        Options::try_parse_from(["netserver"].iter().chain(args))
+    }
+
+    #[test]
+    fn the_flags_are_well_formed_and_their_defaults_are_those_of_the_library() {
+        Options::command().debug_assert();
+        let options = parse(&[]).expect("no flags");
+        assert_eq!(options.settings(), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn a_mistake_is_told_in_one_line_that_names_the_flag_and_the_value() {
+        let cases = [
+            (&["--headers-timeout", "soon"][..], "--headers-timeout", "soon"),
+            (&["--listen", "nowhere"], "--listen", "nowhere"),
+            (&["--threads", "0"], "--threads", "0"),
+            (&["--max-body-size", "1kb"], "--max-body-size", "1kb"),
+            (&["--frobnicate"], "--frobnicate", "unexpected"),
+            (&["8080"], "8080", "unexpected"),
+        ];
+        for (args, flag, value) in cases {
+            let line = in_one_line(&parse(args).expect_err("a mistake"));
+            assert!(line.contains(flag) && line.contains(value), "{line}");
+            assert!(!line.contains('\n') && !line.starts_with("error"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The `netserver` binary: flags, event loops on threads, and signals that end them in good order.
+
+mod cli;
+mod routes;
+mod units;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use netserver::{Server, Settings, Workers};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+
+use cli::Options;
+use routes::Routes;
+
+fn main() -> ExitCode {
+    let options = match Options::from_args() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let settings = match options.settings() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    match serve(&options, &settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netserver: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const SIGNAL: Token = Token(0);
+const ENDED: Token = Token(1);
+
+/// Serves until it is told to end, and has.
+fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
+    let mut poll = Poll::new()?;
+    // Before anything listens, so that no signal finds the default at work.
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    poll.registry().register(&mut signals, SIGNAL, Interest::READABLE)?;
+    // Kept here too: a waker that is closed takes its wake-up along.
+    let ended = Arc::new(Waker::new(poll.registry(), ENDED)?);
+    let on_end = Arc::clone(&ended);
+
+    let settings = settings.clone();
+    let workers = Workers::start(
+        options.listen,
+        options.threads,
+        move |links| Server::builder(Routes::new(links)).settings(settings.clone()),
+        move || drop(on_end.wake()),
+    )?;
+    announce(workers.local_addr());
+
+    let mut events = Events::with_capacity(8);
+    let mut grace = options.grace;
+    let mut closing = false;
+    while workers.running() > 0 {
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => result?,
+        }
+        for _ in signals.pending() {
+            workers.close(grace);
+            // A second signal does not wait.
+            grace = Duration::ZERO;
+            closing = true;
+        }
+        // A loop that ends unasked has failed, and takes the others with it.
+        if !closing && workers.running() < options.threads.get() {
+            workers.close(grace);
+            closing = true;
+        }
+    }
+    workers.join().map(drop)
+}
+
+fn announce(address: SocketAddr) {
+    let mut out = io::stdout().lock();
+    // Nobody may be reading, which is no reason not to serve.
+    let _ = writeln!(out, "listening on http://{address}")
+        .and_then(|()| {
+            writeln!(out, "try: curl -i http://{address}/plaintext, or open http://{address}/")
+        })
+        .and_then(|()| out.flush());
+}

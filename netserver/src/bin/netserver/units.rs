@@ -1,0 +1,77 @@
+//! Durations and sizes as people write them.
+
+use std::time::Duration;
+
+/// Reads a duration: a whole number and its unit, as `500ms`, `2s`, `1m`; or a bare `0`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let millis_per_unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "" if number == "0" => 0,
+        _ => return Err("a duration is a whole number and ms, s, m or h, as in 500ms".to_owned()),
+    };
+    Ok(Duration::from_millis(scaled(number, millis_per_unit)?))
+}
+
+/// Reads a size in bytes: a whole number and its unit, as `16KiB`; without one, bytes.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let bytes_per_unit = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("a size is a whole number and B, KiB, MiB or GiB, as in 16KiB".to_owned()),
+    };
+    scaled(number, bytes_per_unit)
+}
+
+/// [`size`], for what is held in memory.
+pub(crate) fn memory_size(text: &str) -> Result<usize, String> {
+    usize::try_from(size(text)?).map_err(|_| "is more than memory can hold".to_owned())
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.split_at(digits)
+}
+
+fn scaled(number: &str, unit: u64) -> Result<u64, String> {
+    if number.is_empty() {
+        return Err("does not begin with a whole number".to_owned());
+    }
+    let number: Option<u64> = number.parse().ok();
+    number.and_then(|number| number.checked_mul(unit)).ok_or_else(|| "is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        let cases = [("500ms", 500), ("2s", 2_000), ("1m", 60_000), ("1h", 3_600_000), ("0", 0)];
+        for (text, millis) in cases {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "5", "-5s", "1.5s", "s", "5 s", "5S", "2s3", "99999999999999999999s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(duration("18446744073709551615h"), Err("is too large".to_owned()));
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        let cases =
+            [("16KiB", 16 << 10), ("1MiB", 1 << 20), ("2GiB", 2 << 30), ("7B", 7), ("0", 0)];
+        for (text, bytes) in cases {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "16kb", "16 KiB", "KiB", "-1", "1e3", "99999999999999999999"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

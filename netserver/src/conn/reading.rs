@@ -1,0 +1,361 @@
+//! The transitions of reading: from bytes to requests to the handler.
+
+use super::{Conn, Reading, Rules};
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::handler::{Handler, Request};
+use crate::http::{FieldSlots, Fields, Framing, Head, Reject, Scan, find_head};
+use crate::reply::{Arrival, Panicked, Reply, Shape, Turn, guarded};
+use crate::track::Class;
+
+/// How far one step got.
+pub(super) enum Step {
+    /// So many bytes are used; go on.
+    Used(usize),
+    /// So many bytes are used, and the rest is not enough.
+    Starved(usize),
+}
+
+impl Conn {
+    /// Runs on what was left of earlier reads.
+    pub(super) fn run_input<H: Handler>(&mut self, handler: &mut H, cx: &mut Context<'_>) {
+        let mut input = std::mem::take(&mut self.input);
+        let used = self.run(input.unused(), handler, cx);
+        input.consume(used);
+        self.input = input;
+        if let Reading::Stopped = self.reading {
+            self.drop_input();
+        }
+    }
+
+    /// Keeps what a read has brought and could not be used yet.
+    pub(super) fn keep(&mut self, rest: &[u8]) {
+        if let Reading::Stopped = self.reading {
+            self.surplus |= !rest.is_empty();
+        } else {
+            self.input.push(rest);
+        }
+    }
+
+    fn drop_input(&mut self) {
+        self.surplus |= !self.input.is_empty();
+        self.input.clear();
+    }
+
+    /// Reads, answers, and reads again what answering has made room for. Returns the bytes used.
+    pub(super) fn run<H: Handler>(
+        &mut self,
+        bytes: &[u8],
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) -> usize {
+        self.rules = Rules {
+            pipeline_limit: cx.pipeline_limit(),
+            handler_is_timed: cx.handler_timeout().is_some(),
+        };
+        let mut used = 0;
+        loop {
+            used += self.read(&bytes[used..], handler, cx);
+            self.outgoing.pump(cx);
+            self.settle(cx);
+            if !self.parked || self.is_held_back() {
+                break;
+            }
+        }
+        if self.outgoing.peer_is_done && !self.parked {
+            self.read_eof(cx);
+            self.outgoing.pump(cx);
+            self.settle(cx);
+        }
+        used
+    }
+
+    /// Reads requests until bytes are missing or reading is held back.
+    fn read<H: Handler>(&mut self, bytes: &[u8], handler: &mut H, cx: &mut Context<'_>) -> usize {
+        let mut used = 0;
+        loop {
+            if self.is_held_back() {
+                self.parked = used < bytes.len() || matches!(self.reading, Reading::Body);
+                return used;
+            }
+            let rest = &bytes[used..];
+            let step = match self.reading {
+                Reading::Between => self.skip_blank(rest, cx),
+                Reading::Head(_) => self.read_head(rest, handler, cx),
+                Reading::Body => self.read_body(rest, handler, cx),
+                Reading::Tunnel => self.read_tunnel(rest, cx),
+                Reading::Stopped => {
+                    self.surplus |= !rest.is_empty();
+                    Step::Starved(rest.len())
+                }
+                Reading::Barrier | Reading::Lingering => Step::Starved(rest.len()),
+            };
+            match step {
+                Step::Used(n) => {
+                    used += n;
+                    self.settle(cx);
+                }
+                Step::Starved(n) => {
+                    self.parked = false;
+                    return used + n;
+                }
+            }
+        }
+    }
+
+    /// Whether what has arrived must wait: for the peer to take responses, for the handler to
+    /// answer, for an exchange to take the body.
+    pub(super) fn is_held_back(&self) -> bool {
+        let outgoing = &self.outgoing;
+        match self.reading {
+            Reading::Between | Reading::Head(_) => {
+                outgoing.is_congested() || outgoing.slots().len() >= self.rules.pipeline_limit
+            }
+            Reading::Body => self.incoming.as_ref().is_some_and(|it| it.is_held_back(outgoing)),
+            Reading::Barrier => true,
+            Reading::Tunnel => {
+                outgoing.is_congested() || outgoing.front_slot().is_some_and(|slot| slot.paused)
+            }
+            Reading::Stopped | Reading::Lingering => false,
+        }
+    }
+
+    /// Skips empty lines before a request line (RFC 9112 section 2.2). They refresh no deadline,
+    /// and there is an end to them.
+    fn skip_blank(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {
+        let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        self.blank += blank;
+        if self.blank > cx.head_limits().size {
+            self.refuse(Reject::BlankLines, Cause::ParseError, cx);
+            return Step::Starved(bytes.len());
+        }
+        if blank == bytes.len() {
+            return Step::Starved(blank);
+        }
+        self.blank = 0;
+        self.reading = Reading::Head(Scan::default());
+        self.restarted.insert(Class::Headers);
+        self.restarted.insert(Class::Receive);
+        Step::Used(blank)
+    }
+
+    fn read_head<H: Handler>(
+        &mut self,
+        bytes: &[u8],
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let Reading::Head(scan) = &mut self.reading else { return Step::Used(0) };
+        let limits = cx.head_limits();
+        let end = match find_head(scan, bytes, limits) {
+            Ok(Some(end)) => end,
+            Ok(None) => return Step::Starved(0),
+            Err(reject) => {
+                self.refuse(reject, Cause::ParseError, cx);
+                return Step::Starved(bytes.len());
+            }
+        };
+        let (head, rest) = bytes.split_at(end);
+        let mut slots = FieldSlots::new();
+        match Head::parse(head, &mut slots, limits) {
+            Ok(parsed) => Step::Used(end + self.begin(&parsed, head, rest, handler, cx)),
+            Err(reject) => {
+                self.refuse(reject, Cause::ParseError, cx);
+                Step::Starved(bytes.len())
+            }
+        }
+    }
+
+    /// A head has arrived. Returns how many bytes of `rest` its body took.
+    fn begin<H: Handler>(
+        &mut self,
+        head: &Head<'_>,
+        raw: &[u8],
+        rest: &[u8],
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) -> usize {
+        let number = self.outgoing.begun();
+        let semantics = head.semantics();
+        if !semantics.keep_alive {
+            self.outgoing.end_after(number, Cause::PeerFin);
+        } else if self.draining {
+            self.outgoing.end_after(number, Cause::Drain);
+        } else if cx.is_last_request(number + 1) {
+            self.outgoing.end_after(number, Cause::MaxRequests);
+        }
+        let has_body = semantics.framing != Framing::Length(0);
+        let shape = Shape::of(head, !rest.is_empty());
+        if shape.is_connect() {
+            // What follows is the tunnel's, even if there will be none.
+            self.outgoing.end_after(number, Cause::Handler);
+        }
+        let turn = Turn { number, shape, early: has_body };
+        if has_body {
+            self.reading = Reading::Body;
+            return self.begin_body(head, raw, rest, turn, handler, cx);
+        }
+        self.dispatch(head, &[], Fields::EMPTY, turn, handler, cx);
+        0
+    }
+
+    /// A message is complete: hands it to the handler.
+    pub(super) fn dispatch<H: Handler>(
+        &mut self,
+        head: &Head<'_>,
+        body: &[u8],
+        trailers: Fields<'_>,
+        turn: Turn,
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) {
+        self.reading = self.after_message(turn.shape);
+        let request = Request {
+            head: *head,
+            body,
+            trailers,
+            id: cx.id,
+            peer: cx.peer,
+            deadline: cx.handler_deadline(),
+        };
+        // A panic has been answered there.
+        let _ = self.hand_over(turn, cx, |reply| handler.on_request(&request, reply));
+    }
+
+    /// Calls the handler with the reply to `turn`, and answers in its place should it panic.
+    pub(super) fn hand_over(
+        &mut self,
+        turn: Turn,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(Reply<'_>),
+    ) -> Result<(), Panicked> {
+        self.outgoing.open(turn);
+        let reply = Reply::new(&mut self.outgoing, turn, cx.reborrow());
+        guarded(|| call(reply)).inspect_err(|_| {
+            let date = cx.date.text(cx.now);
+            self.outgoing.fail(turn, Reject::Handler, Cause::Handler, date);
+        })
+    }
+
+    /// What follows the message that is complete now.
+    pub(super) fn after_message(&self, shape: Shape) -> Reading {
+        if shape.upgrade {
+            Reading::Barrier
+        } else if self.outgoing.last().is_some() {
+            Reading::Stopped
+        } else {
+            Reading::Between
+        }
+    }
+
+    fn read_tunnel(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {
+        if !bytes.is_empty() {
+            self.restarted.insert(Class::Upgraded);
+            let number = self.outgoing.front();
+            self.outgoing.deliver(number, Arrival::Data(bytes), cx);
+        }
+        Step::Starved(bytes.len())
+    }
+
+    /// The peer has ended its side, and all it sent is used.
+    fn read_eof(&mut self, cx: &mut Context<'_>) {
+        match self.reading {
+            Reading::Between => self.stop(Cause::PeerFin),
+            Reading::Head(_) => self.refuse(Reject::Truncated, Cause::PeerFin, cx),
+            Reading::Body => self.fail_body(Reject::Truncated, Cause::PeerFin, cx),
+            Reading::Tunnel => {
+                let number = self.outgoing.front();
+                // Told once: from then on it is not receiving.
+                if self.outgoing.front_slot().is_some_and(|slot| slot.receiving) {
+                    self.outgoing.deliver(number, Arrival::End(Fields::EMPTY), cx);
+                }
+            }
+            Reading::Barrier => {
+                self.outgoing.end_after(self.outgoing.begun() - 1, Cause::PeerFin);
+            }
+            Reading::Stopped | Reading::Lingering => {}
+        }
+    }
+
+    /// Reads no more requests; the connection ends after the responses that are owed.
+    pub(super) fn stop(&mut self, cause: Cause) {
+        if self.outgoing.slots().is_empty() {
+            self.outgoing.end(cause, false);
+        } else {
+            self.outgoing.end_after(self.outgoing.begun() - 1, cause);
+        }
+        self.reading = Reading::Stopped;
+        self.drop_input();
+    }
+
+    /// Refuses what is being read, of which nothing has been handed to the handler: in its turn,
+    /// after the responses to earlier requests.
+    pub(super) fn refuse(&mut self, reject: Reject, cause: Cause, cx: &mut Context<'_>) {
+        let turn = Turn { number: self.outgoing.begun(), shape: Shape::UNKNOWN, early: true };
+        self.outgoing.refuse(turn, reject, cause, cx.date.text(cx.now));
+        self.reading = Reading::Stopped;
+        self.incoming = None;
+        self.drop_input();
+    }
+
+    /// Follows up on what has been answered: a connection that ends reads no more, a barrier falls.
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
+        if let Reading::Lingering = self.reading {
+            return;
+        }
+        if self.outgoing.ending().is_some() {
+            return self.read_no_more();
+        }
+        match self.reading {
+            // The response to an earlier request ends the connection.
+            Reading::Between | Reading::Head(_) if self.outgoing.last().is_some() => {
+                self.read_no_more();
+            }
+            Reading::Body => {
+                let number = self.incoming.as_ref().map_or(0, |incoming| incoming.turn.number);
+                let passed = self.outgoing.last().is_some_and(|last| last.number < number);
+                if passed || self.outgoing.is_final(number) {
+                    self.read_no_more();
+                }
+            }
+            Reading::Barrier => self.pass_barrier(cx),
+            _ => {}
+        }
+    }
+
+    /// The request that could leave HTTP has been answered, perhaps.
+    fn pass_barrier(&mut self, cx: &mut Context<'_>) {
+        match self.outgoing.slots().back() {
+            Some(slot) if slot.is_tunnel() && slot.has_begun() => {
+                self.reading = Reading::Tunnel;
+                self.restarted.insert(Class::Upgraded);
+                if self.draining {
+                    self.drain_tunnel(Cause::Drain, cx);
+                }
+            }
+            Some(_) => {}
+            None if self.outgoing.last().is_some() => self.read_no_more(),
+            None => self.reading = Reading::Between,
+        }
+    }
+
+    pub(super) fn read_no_more(&mut self) {
+        self.reading = Reading::Stopped;
+        self.parked = false;
+        self.incoming = None;
+        self.drop_input();
+    }
+
+    /// No byte of a request has ever arrived.
+    pub(super) fn is_untouched(&self) -> bool {
+        matches!(self.reading, Reading::Between)
+            && self.outgoing.begun() == 0
+            && self.incoming.is_none()
+    }
+
+    /// A body is arriving for a request that has no slot, so that it is not counted there.
+    pub(super) fn has_slotless_body(&self) -> bool {
+        let begun = self.outgoing.begun();
+        self.incoming.as_ref().is_some_and(|incoming| incoming.turn.number == begun)
+    }
+}

@@ -1,0 +1,290 @@
+//! An event loop for those who have none: a poll, a wheel and a server on one thread.
+//!
+//! ```text
+//!        ┌─────────────────────────── turn ───────────────────────────┐
+//!   sleep until an event or the next deadline          (mio::Poll, Timers::timeout)
+//!   read the clock, once
+//!   events    ── WAKE ──► commands of handles          (close, stop)
+//!             └─ else ──► Server::on_event
+//!   deadlines ── Check ─► Server::on_timer
+//!             └─ Wake ──► Server::wake                 (requests put off)
+//!   leftovers ──────────► Server::turn
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use timerwheel::{Remote, Timers};
+
+use crate::clock;
+use crate::gauges::{Gauges, LoopStats};
+use crate::handler::Handler;
+use crate::loop_handle::{Command, LoopHandle};
+use crate::net::{Ready, Tokens};
+use crate::reply::Ticket;
+use crate::server::{Host, Report, Server, ServerBuilder};
+
+/// What a loop's timers are for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoopTimer {
+    /// The server's connection check.
+    Check,
+    /// A request that was put off is to be [woken](crate::Handler::on_wake).
+    Wake(Ticket),
+}
+
+/// What a handler may want of the loop it runs on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoopLinks {
+    /// Arms [`LoopTimer::Wake`], from this thread and from others.
+    pub remote: Remote<LoopTimer>,
+    /// What this loop and its siblings count.
+    pub gauges: Gauges,
+    /// Closes or stops this loop.
+    pub handle: LoopHandle,
+}
+
+/// A server with a loop of its own.
+///
+/// ```no_run
+/// use netserver::{EventLoop, Handler, Reply, Request, Response, Server, Status};
+///
+/// struct Hello;
+/// impl Handler for Hello {
+///     fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+///         reply.send(Response::new(Status::OK).body(b"Hello, World!"));
+///     }
+/// }
+///
+/// let event_loop = EventLoop::bind("127.0.0.1:8080".parse()?, |_| Server::builder(Hello))?;
+/// println!("listening on http://{}", event_loop.local_addr());
+/// event_loop.run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A loop of another kind can carry it too: its [descriptor](AsRawFd) becomes readable when there
+/// is something to do, at the latest after [`timeout`](Self::timeout); then call
+/// [`turn`](Self::turn) with [`Duration::ZERO`].
+pub struct EventLoop<H> {
+    // The order of dropping: the server cancels its timer while the wheel is there to hear of it.
+    server: Server<H, LoopTimer>,
+    timers: Timers<LoopTimer>,
+    commands: Receiver<Command>,
+    handle: LoopHandle,
+    gauges: Gauges,
+    /// Which of the gauges is this loop's.
+    index: usize,
+    /// Turns and lateness; the rest is filled in when it is published.
+    stats: LoopStats,
+    events: Events,
+    poll: Poll,
+    now: Instant,
+    stopped: bool,
+}
+
+/// Events taken from the poll at once. More wait in the kernel, in their order.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// Timers that handlers and other threads have armed and the loop has not taken up, which it does
+/// after every event. Above it, [`Remote::arm`] gives the ticket back.
+const COMMANDS_WAITING: usize = 4096;
+
+const WAKE: Token = Token(0);
+
+impl<H: Handler> EventLoop<H> {
+    /// Makes a loop, and binds the server that `build` describes. The server listens from here on;
+    /// it answers once the loop [runs](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if a setting breaks a rule; otherwise the system's error. Nothing is left
+    /// behind.
+    pub fn bind(
+        address: SocketAddr,
+        build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
+    ) -> io::Result<Self> {
+        Self::bind_as(0, Gauges::new(1), address, build)
+    }
+
+    /// [`bind`](Self::bind), as one of several loops.
+    pub(crate) fn bind_as(
+        index: usize,
+        gauges: Gauges,
+        address: SocketAddr,
+        build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
+    ) -> io::Result<Self> {
+        let now = clock::now();
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let mut timers = Timers::new(now);
+        timers.set_inbox_limit(COMMANDS_WAITING);
+        let remote = timers.remote({
+            let waker = Arc::clone(&waker);
+            // Fails only if the poll is gone, and then nobody sleeps there.
+            move || drop(waker.wake())
+        });
+        let (sender, commands) = channel();
+        let handle = LoopHandle::new(sender, waker);
+        let links = LoopLinks { remote, gauges: gauges.clone(), handle: handle.clone() };
+        let host = Host {
+            registry: poll.registry(),
+            tokens: Tokens::new(WAKE.0 + 1..usize::MAX),
+            timers: &mut timers,
+            timer: LoopTimer::Check,
+            now,
+        };
+        let server = build(links).bind(address, host)?;
+        let events = Events::with_capacity(EVENTS_PER_TURN);
+        let stats = LoopStats::default();
+        Ok(Self {
+            server,
+            timers,
+            commands,
+            handle,
+            gauges,
+            index,
+            stats,
+            events,
+            poll,
+            now,
+            stopped: false,
+        })
+    }
+
+    // Inputs.
+
+    /// Serves until the server is [closed](LoopHandle::close) and its last connection has ended,
+    /// or until it is [stopped](LoopHandle::stop).
+    ///
+    /// # Errors
+    ///
+    /// The poll's, which come of misuse only.
+    pub fn run(mut self) -> io::Result<Report> {
+        while !self.is_done() {
+            let timeout = self.timeout();
+            self.turn(timeout)?;
+        }
+        Ok(self.server.report().unwrap_or_default())
+    }
+
+    /// One turn: sleeps for `timeout` at most, for any time if that is `None`, and does what there
+    /// is to do then.
+    ///
+    /// # Errors
+    ///
+    /// The poll's, which come of misuse only.
+    pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            // A signal ended the sleep, and there is nothing in `events`.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => result?,
+        }
+        let now = clock::now();
+        self.now = now;
+        let mut woken = false;
+        for event in &self.events {
+            match event.token() {
+                WAKE => woken = true,
+                token => _ = self.server.on_event(token, Ready::from(event), now),
+            }
+            // Takes up what handlers have armed by their remote, of which only so many can wait.
+            // Two loads if there is nothing.
+            let _ = self.timers.len();
+        }
+        if woken {
+            self.obey(now);
+        }
+        self.timers.advance(now);
+        while let Some(expiry) = self.timers.pop_expired() {
+            match expiry.value {
+                LoopTimer::Check => {
+                    self.stats.note_check(expiry.late);
+                    self.server.on_timer(expiry.handle, now);
+                }
+                LoopTimer::Wake(ticket) => _ = self.server.wake(ticket, now),
+            }
+        }
+        self.server.turn(&mut self.timers, now);
+        self.publish();
+        Ok(())
+    }
+
+    /// How long the next [`turn`](Self::turn) may sleep: `None` is for any time. Counted from the
+    /// last turn, so that one reading of the clock serves both; a loop that is late is late by as
+    /// much as its turn took, and no more.
+    pub fn timeout(&mut self) -> Option<Duration> {
+        if self.server.wants_turn() {
+            return Some(Duration::ZERO);
+        }
+        self.timers.timeout(self.now)
+    }
+
+    // Observers.
+
+    /// Whether there is nothing more to do: [`run`](Self::run) would return.
+    pub fn is_done(&self) -> bool {
+        self.stopped || self.server.is_closed()
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// What closes or stops it from elsewhere.
+    pub fn handle(&self) -> LoopHandle {
+        self.handle.clone()
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server<H, LoopTimer> {
+        &self.server
+    }
+
+    /// The server, to change it between turns.
+    pub fn server_mut(&mut self) -> &mut Server<H, LoopTimer> {
+        &mut self.server
+    }
+
+    /// The timers: the server's one, and those of requests put off.
+    pub fn timers_mut(&mut self) -> &mut Timers<LoopTimer> {
+        &mut self.timers
+    }
+
+    // Private.
+
+    fn obey(&mut self, now: Instant) {
+        for command in self.commands.try_iter() {
+            match command {
+                Command::Close(grace) => self.server.close(grace, now),
+                Command::Stop => self.stopped = true,
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.stats.turns += 1;
+        self.stats.server = self.server.stats();
+        self.stats.timers = self.timers.len() as u64;
+        self.gauges.publish(self.index, &self.stats);
+    }
+}
+
+impl<H> AsRawFd for EventLoop<H> {
+    /// The descriptor of the poll, which can be polled itself.
+    fn as_raw_fd(&self) -> RawFd {
+        self.poll.as_raw_fd()
+    }
+}
+
+impl<H> std::fmt::Debug for EventLoop<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventLoop").field("server", &self.server).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! The Date field (RFC 9110 section 6.6.1), formatted once a second for all connections.
+
+use std::io::Write;
+use std::time::{Duration, Instant, SystemTime};
+
+use httpdate::HttpDate;
+
+/// The current date as an IMF-fixdate. It reads no clock: it is told once which wall-clock time an
+/// `Instant` stands for, and counts on from there with the `now` of each call.
+///
+/// ```
+/// use std::time::{Duration, Instant, SystemTime};
+/// use netserver::http::DateCache;
+///
+/// let start = Instant::now();
+/// let mut date = DateCache::new(SystemTime::UNIX_EPOCH, start);
+/// assert_eq!(date.text(start), b"Thu, 01 Jan 1970 00:00:00 GMT");
+/// assert_eq!(date.text(start + Duration::from_secs(61)), b"Thu, 01 Jan 1970 00:01:01 GMT");
+/// ```
+#[derive(Clone, Debug)]
+pub struct DateCache {
+    system: SystemTime,
+    instant: Instant,
+    /// `text` is right for all `now` before this.
+    stale_at: Instant,
+    text: [u8; DateCache::LEN],
+}
+
+impl DateCache {
+    /// The length of an IMF-fixdate.
+    pub const LEN: usize = 29;
+
+    /// A cache for a clock that shows `system` at `now`. Dates before 1970 count as 1970.
+    pub fn new(system: SystemTime, now: Instant) -> DateCache {
+        let mut cache =
+            DateCache { system, instant: now, stale_at: now, text: [b' '; DateCache::LEN] };
+        cache.format(now);
+        cache
+    }
+
+    /// Sets the clock anew: to be called now and then if the wall clock may be adjusted.
+    pub fn set(&mut self, system: SystemTime, now: Instant) {
+        *self = DateCache::new(system, now);
+    }
+
+    /// The date at `now`. Formats at most once a second; otherwise one comparison.
+    pub fn text(&mut self, now: Instant) -> &[u8; DateCache::LEN] {
+        if now >= self.stale_at {
+            self.format(now);
+        }
+        &self.text
+    }
+
+    #[cold]
+    fn format(&mut self, now: Instant) {
+        let time = self.system + now.saturating_duration_since(self.instant);
+        let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let second = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
+        let second_left = 1_000_000_000 - u64::from(since_epoch.subsec_nanos());
+        self.stale_at = now + Duration::from_nanos(second_left);
+        // Cannot fail: an IMF-fixdate has 29 bytes until the year 9999.
+        let _ = write!(&mut self.text[..], "{}", HttpDate::from(second));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DateCache, Duration, Instant, SystemTime};
+
+    #[test]
+    fn the_date_turns_on_the_second_of_the_wall_clock() {
+        let start = Instant::now();
+        let system = SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_600);
+        let mut date = DateCache::new(system, start);
+        assert_eq!(date.text(start), b"Sun, 06 Nov 1994 08:49:37 GMT");
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(date.text(at(399)), b"Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date.text(at(400)), b"Sun, 06 Nov 1994 08:49:38 GMT");
+        assert_eq!(date.text(at(1399)), b"Sun, 06 Nov 1994 08:49:38 GMT");
+        assert_eq!(date.text(at(1400)), b"Sun, 06 Nov 1994 08:49:39 GMT");
+    }
+}

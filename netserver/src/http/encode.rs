@@ -1,0 +1,364 @@
+//! Responses → bytes. Everything is appended to a buffer the caller owns.
+//!
+//! A head has three parts: status line and the handler's fields; `Date` and `Connection`, which
+//! are known only when it is this response's turn; the framing. A response that must wait for its
+//! turn is kept as a [`Draft`] with a gap for the second part.
+
+use super::date::DateCache;
+use super::head::{Version, is_token};
+use super::reject::Reject;
+use super::response::Response;
+use super::status::Status;
+
+/// How the end of the content of a response is marked (RFC 9112 section 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Coding {
+    /// No content, no framing fields: 1xx, 204, 304, 2xx to CONNECT.
+    None,
+    /// `Content-Length`.
+    Length(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// By closing the connection: a stream to an HTTP/1.0 client.
+    UntilClose,
+}
+
+impl Coding {
+    /// For a response whose content is all there.
+    pub(crate) fn whole(response: &Response<'_>) -> Coding {
+        let length = response.length.unwrap_or(response.body.len() as u64);
+        match response.status {
+            status if status.has_body() => Coding::Length(length),
+            // RFC 9110 section 8.6: a 304 may tell the length a 200 would have had.
+            Status::NOT_MODIFIED if length > 0 => Coding::Length(length),
+            _ => Coding::None,
+        }
+    }
+
+    /// For a response whose content is produced later.
+    pub(crate) fn streamed(response: &Response<'_>, version: Version) -> Coding {
+        match response.length {
+            _ if !response.status.has_body() => Coding::whole(response),
+            Some(length) => Coding::Length(length),
+            None if version == Version::Http11 => Coding::Chunked,
+            None => Coding::UntilClose,
+        }
+    }
+}
+
+/// What a response says about the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Connection {
+    /// It stays open for so many idle seconds; for an unstated time if that is 0.
+    KeepAlive { seconds: u64 },
+    /// It is closed after this response.
+    Close,
+    /// It leaves HTTP.
+    Upgrade,
+    /// Nothing: 1xx other than 101, and 2xx to CONNECT.
+    Silent,
+}
+
+/// A response that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    bytes: Vec<u8>,
+    /// Where `Date` and `Connection` belong.
+    gap: usize,
+}
+
+impl Draft {
+    /// Encodes a response but for `Date` and `Connection`; `body` is what is to follow the head.
+    pub(crate) fn new(
+        response: &Response<'_>,
+        coding: Coding,
+        body: &[u8],
+    ) -> Result<Draft, Reject> {
+        let mut bytes = Vec::new();
+        start(&mut bytes, response)?;
+        let gap = bytes.len();
+        finish(&mut bytes, coding);
+        bytes.extend_from_slice(body);
+        Ok(Draft { bytes, gap })
+    }
+
+    /// Appends the response.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        date: &[u8; DateCache::LEN],
+        connection: Connection,
+    ) {
+        let (start, rest) = self.bytes.split_at(self.gap);
+        out.extend_from_slice(start);
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(date);
+        out.extend_from_slice(b"\r\n");
+        about_connection(out, connection);
+        out.extend_from_slice(rest);
+    }
+
+    /// Bytes held.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends a response whose turn it is, without a detour.
+    pub(crate) fn write_now(
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
+        coding: Coding,
+        body: &[u8],
+        date: &[u8; DateCache::LEN],
+        connection: Connection,
+    ) -> Result<(), Reject> {
+        // One growth at most; an estimate that is too low costs nothing but another.
+        out.reserve(256 + body.len());
+        start(out, response)?;
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(date);
+        out.extend_from_slice(b"\r\n");
+        about_connection(out, connection);
+        finish(out, coding);
+        out.extend_from_slice(body);
+        Ok(())
+    }
+}
+
+/// Appends a refusal: status, `Date`, `Connection: close`, nothing else.
+pub(crate) fn encode_reject(out: &mut Vec<u8>, reject: Reject, date: &[u8; DateCache::LEN]) {
+    status_line(out, reject.status());
+    out.extend_from_slice(b"Date: ");
+    out.extend_from_slice(date);
+    out.extend_from_slice(b"\r\nConnection: close\r\n\r\n");
+}
+
+/// Appends an interim response (RFC 9110 section 15.2), which has neither Date nor framing.
+pub(crate) fn encode_informational(
+    out: &mut Vec<u8>,
+    response: &Response<'_>,
+) -> Result<(), Reject> {
+    start(out, response)?;
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Appends `100 Continue`.
+pub(crate) fn encode_continue(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/// Appends one chunk (RFC 9112 section 7.1). Nothing for no data: an empty chunk is the last one.
+pub(crate) fn encode_chunk(out: &mut Vec<u8>, data: &[u8]) {
+    if data.is_empty() {
+        return;
+    }
+    out.reserve(data.len() + 20);
+    push_hex(out, data.len() as u64);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the last chunk; `trailers` are complete lines.
+pub(crate) fn encode_last_chunk(out: &mut Vec<u8>, trailers: &[u8]) {
+    out.extend_from_slice(b"0\r\n");
+    out.extend_from_slice(trailers);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends one field line, if it can be sent and is not the server's own.
+pub(crate) fn encode_field(out: &mut Vec<u8>, name: &str, value: &str) -> Result<(), Reject> {
+    let clean = |b: u8| b == b'\t' || (b >= b' ' && b != 0x7f);
+    if name.is_empty() || !name.bytes().all(is_token) || !value.bytes().all(clean) {
+        return Err(Reject::Handler);
+    }
+    if !is_servers_own(name) {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+/// Status line and the handler's fields. Leaves `out` as it was on error.
+fn start(out: &mut Vec<u8>, response: &Response<'_>) -> Result<(), Reject> {
+    let before = out.len();
+    status_line(out, response.status);
+    for (name, value) in response.fields {
+        if let Err(reject) = encode_field(out, name, value) {
+            out.truncate(before);
+            return Err(reject);
+        }
+    }
+    Ok(())
+}
+
+fn status_line(out: &mut Vec<u8>, status: Status) {
+    // The one line of nearly every response, in one copy.
+    if status == Status::OK {
+        return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    }
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_decimal(out, u64::from(status.code()));
+    out.push(b' ');
+    out.extend_from_slice(status.reason().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn about_connection(out: &mut Vec<u8>, connection: Connection) {
+    match connection {
+        Connection::KeepAlive { seconds: 0 } => {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+        Connection::KeepAlive { seconds } => {
+            out.extend_from_slice(b"Connection: keep-alive\r\nKeep-Alive: timeout=");
+            push_decimal(out, seconds);
+            out.extend_from_slice(b"\r\n");
+        }
+        Connection::Close => out.extend_from_slice(b"Connection: close\r\n"),
+        Connection::Upgrade => out.extend_from_slice(b"Connection: Upgrade\r\n"),
+        Connection::Silent => {}
+    }
+}
+
+/// Framing and the empty line.
+fn finish(out: &mut Vec<u8>, coding: Coding) {
+    match coding {
+        Coding::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            push_decimal(out, length);
+            out.extend_from_slice(b"\r\n\r\n");
+        }
+        Coding::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n"),
+        Coding::None | Coding::UntilClose => out.extend_from_slice(b"\r\n"),
+    }
+}
+
+fn is_servers_own(name: &str) -> bool {
+    let own = match name.len() {
+        4 => "date",
+        10 => return ["connection", "keep-alive"].iter().any(|own| name.eq_ignore_ascii_case(own)),
+        14 => "content-length",
+        17 => "transfer-encoding",
+        _ => return false,
+    };
+    name.eq_ignore_ascii_case(own)
+}
+
+/// `number` in decimal. `write!` would do, at four times the cost.
+fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[at..]);
+        }
+    }
+}
+
+fn push_hex(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 16];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+        if number == 0 {
+            return out.extend_from_slice(&digits[at..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Coding, Connection, Draft, Reject, Response, Status, Version, encode_chunk, push_decimal,
+    };
+
+    const DATE: &[u8; 29] = b"Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn encoded(response: &Response<'_>, coding: Coding, connection: Connection) -> String {
+        let mut now = Vec::new();
+        Draft::write_now(&mut now, response, coding, response.body, DATE, connection).unwrap();
+        let mut later = Vec::new();
+        let draft = Draft::new(response, coding, response.body).unwrap();
+        draft.write(&mut later, DATE, connection);
+        assert_eq!(now, later, "a draft differs from a direct response");
+        String::from_utf8(now).unwrap()
+    }
+
+    #[test]
+    fn a_whole_response_has_its_fields_in_order() {
+        let response = Response::new(Status::OK).fields(&[("X", "y")]).body(b"hello");
+        assert_eq!(
+            encoded(&response, Coding::whole(&response), Connection::KeepAlive { seconds: 5 }),
+            "HTTP/1.1 200 OK\r\nX: y\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Connection: keep-alive\r\nKeep-Alive: timeout=5\r\nContent-Length: 5\r\n\r\nhello"
+        );
+    }
+
+    #[test]
+    fn framing_follows_status_and_version() {
+        let coding = |status| Coding::whole(&Response::new(status));
+        assert_eq!(coding(Status::OK), Coding::Length(0));
+        assert_eq!(coding(Status::NO_CONTENT), Coding::None);
+        assert_eq!(coding(Status::NOT_MODIFIED), Coding::None);
+        let known = Response::new(Status::NOT_MODIFIED).length(7);
+        assert_eq!(Coding::whole(&known), Coding::Length(7));
+        let stream = Response::new(Status::OK);
+        assert_eq!(Coding::streamed(&stream, Version::Http11), Coding::Chunked);
+        assert_eq!(Coding::streamed(&stream, Version::Http10), Coding::UntilClose);
+        assert_eq!(Coding::streamed(&stream.length(7), Version::Http10), Coding::Length(7));
+        assert_eq!(
+            Coding::streamed(&Response::new(Status::NO_CONTENT), Version::Http11),
+            Coding::None
+        );
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_into_a_head() {
+        for field in [("a b", "c"), ("", "c"), ("a:", "c"), ("a", "b\r\nc: d"), ("a", "b\0")] {
+            let fields = [field];
+            let response = Response::new(Status::OK).fields(&fields);
+            let mut out = b"before".to_vec();
+            let result =
+                Draft::write_now(&mut out, &response, Coding::None, b"", DATE, Connection::Close);
+            assert_eq!((result, out), (Err(Reject::Handler), b"before".to_vec()));
+        }
+    }
+
+    #[test]
+    fn the_servers_own_fields_are_left_out() {
+        let response = Response::new(Status::NO_CONTENT).fields(&[
+            ("content-length", "5"),
+            ("DATE", "x"),
+            ("Transfer-Encoding", "chunked"),
+            ("Connection", "x"),
+            ("Keep-Alive", "x"),
+        ]);
+        assert_eq!(
+            encoded(&response, Coding::None, Connection::Close),
+            "HTTP/1.1 204 No Content\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Connection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_std_writes_them() {
+        for number in [0, 9, 10, 255, 256, 65_536, u64::MAX] {
+            let mut out = Vec::new();
+            push_decimal(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
+        let mut out = Vec::new();
+        encode_chunk(&mut out, &[b'x'; 26]);
+        assert_eq!(out, [b"1a\r\n", [b'x'; 26].as_slice(), b"\r\n"].concat());
+        encode_chunk(&mut out, b"");
+        assert_eq!(out.len(), 32);
+    }
+}

@@ -1,0 +1,351 @@
+//! A request head: where it ends, its parts, and what they mean together.
+
+use std::mem::MaybeUninit;
+
+use super::reject::Reject;
+use super::scan::{BareLf, Scan};
+use super::semantics::Semantics;
+use super::target::Form;
+
+/// The versions spoken here. Anything else is refused with 505.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// A request head, borrowed from the bytes it was read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    method: &'a str,
+    target: &'a str,
+    form: Form,
+    version: Version,
+    fields: Fields<'a>,
+    semantics: Semantics,
+}
+
+impl<'a> Head<'a> {
+    /// Parses a complete head, as delimited by [`find_head`].
+    pub(crate) fn parse<'s>(
+        bytes: &'a [u8],
+        slots: &'s mut FieldSlots<'a>,
+        limits: HeadLimits,
+    ) -> Result<Head<'s>, Reject>
+    where
+        'a: 's,
+    {
+        let mut request = httparse::Request::new(&mut []);
+        let room = &mut slots.0[..limits.fields.min(FieldSlots::MAX)];
+        match request.parse_with_uninit_headers(bytes, room) {
+            Ok(httparse::Status::Complete(end)) => debug_assert_eq!(end, bytes.len()),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(blame_line(bytes, Reject::TooManyFields));
+            }
+            Ok(httparse::Status::Partial) | Err(_) => {
+                return Err(blame_line(bytes, Reject::Field));
+            }
+        }
+        let (Some(method), Some(target)) = (request.method, request.path) else {
+            return Err(Reject::RequestLine);
+        };
+        let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+        let form = Form::parse(method, target)?;
+        let fields = Fields { lines: request.headers };
+        let semantics = Semantics::of(method, version, fields)?;
+        Ok(Head { method, target, form, version, fields, semantics })
+    }
+
+    /// The method, as sent: methods are case-sensitive (RFC 9110 section 9.1).
+    pub fn method(&self) -> &'a str {
+        self.method
+    }
+
+    /// The request target, as sent.
+    pub fn target(&self) -> &'a str {
+        self.target
+    }
+
+    /// The form of the target.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The path of the target: `*` for the asterisk form, empty for the authority form.
+    pub fn path(&self) -> &'a str {
+        self.form.path_and_query(self.target).0
+    }
+
+    /// What follows the first `?` of the target.
+    pub fn query(&self) -> Option<&'a str> {
+        self.form.path_and_query(self.target).1
+    }
+
+    /// The host the request is for: from the target if that names one, whatever the Host field
+    /// says, else from the Host field (RFC 9112 section 3.2.2). Empty when neither does.
+    pub fn host(&self) -> &'a str {
+        match self.form.authority(self.target) {
+            "" => self.field_str("host").unwrap_or(""),
+            authority => authority,
+        }
+    }
+
+    /// The version of the message.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The fields in the order they were sent.
+    pub fn fields(&self) -> Fields<'a> {
+        self.fields
+    }
+
+    /// The value of the first field of this name, compared without case.
+    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields.value(name)
+    }
+
+    /// Like [`field`](Head::field), if the value is UTF-8.
+    pub fn field_str(&self, name: &str) -> Option<&'a str> {
+        self.field(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The length of the body, if Content-Length tells: `Some(0)` for a request without body,
+    /// `None` for a chunked one.
+    pub fn content_length(&self) -> Option<u64> {
+        self.semantics.framing.length()
+    }
+
+    /// Whether the request asks to change the protocol (`Upgrade`, RFC 9110 section 7.8, or
+    /// CONNECT), so that the connection can be handed over.
+    pub fn wants_upgrade(&self) -> bool {
+        self.semantics.upgrade
+    }
+
+    pub(crate) fn semantics(&self) -> Semantics {
+        self.semantics
+    }
+}
+
+/// Field lines of a head or a trailer section, in the order they were sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    lines: &'a [httparse::Header<'a>],
+}
+
+impl<'a> Fields<'a> {
+    /// No fields.
+    pub const EMPTY: Fields<'static> = Fields { lines: &[] };
+
+    /// Name and value of every line. Values have no white space around them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        self.lines.iter().map(|line| (line.name, line.value))
+    }
+
+    /// The value of the first line of this name, compared without case. O(fields).
+    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
+        self.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+/// Room on the stack for the fields of one head, so that parsing allocates nothing. Uninitialised:
+/// only the slots of fields that are there are ever touched.
+pub(crate) struct FieldSlots<'a>([MaybeUninit<httparse::Header<'a>>; FieldSlots::MAX]);
+
+impl FieldSlots<'_> {
+    /// The most fields a head can have, whatever the settings say.
+    pub(crate) const MAX: usize = 256;
+
+    pub(crate) const fn new() -> Self {
+        FieldSlots([const { MaybeUninit::uninit() }; FieldSlots::MAX])
+    }
+}
+
+/// What a head, or a trailer section, may measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadLimits {
+    /// Bytes, the empty line included.
+    pub(crate) size: usize,
+    /// Field lines.
+    pub(crate) fields: usize,
+}
+
+/// Looks for the end of the head that starts at `bytes[0]`: its length once it is complete.
+///
+/// Refuses as early as it can be sure: a first byte that starts no method (TLS) at once, a bad
+/// request line when that is complete, so that no client waits for a deadline to be told.
+pub(crate) fn find_head(
+    scan: &mut Scan,
+    bytes: &[u8],
+    limits: HeadLimits,
+) -> Result<Option<usize>, Reject> {
+    if scan.is_new() && bytes.first().is_some_and(|&b| !is_token(b)) {
+        return Err(Reject::RequestLine);
+    }
+    let line_was_known = scan.first_line().is_some();
+    let window = &bytes[..bytes.len().min(limits.size)];
+    let found = scan.advance(window);
+    if let Ok(Some(end)) = found {
+        // The line is judged together with the fields.
+        return Ok(Some(end));
+    }
+    if let (false, Some(length)) = (line_was_known, scan.first_line()) {
+        check_line(&bytes[..length])?;
+    }
+    match found {
+        Err(BareLf) => Err(Reject::BareLf),
+        _ if bytes.len() < limits.size => Ok(None),
+        _ if scan.first_line().is_some() => Err(Reject::HeadTooLarge),
+        _ if window.contains(&b' ') => Err(Reject::TargetTooLong),
+        _ => Err(Reject::RequestLine),
+    }
+}
+
+/// Parses a complete trailer section, the empty line included.
+pub(crate) fn parse_fields<'a, 's>(
+    section: &'a [u8],
+    slots: &'s mut [httparse::Header<'a>],
+) -> Result<Fields<'s>, Reject>
+where
+    'a: 's,
+{
+    match httparse::parse_headers(section, slots) {
+        Ok(httparse::Status::Complete((_, lines))) => Ok(Fields { lines }),
+        Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
+        Ok(httparse::Status::Partial) | Err(_) => Err(Reject::Field),
+    }
+}
+
+/// Room for the fields of a trailer section.
+pub(crate) fn trailer_slots<'a>() -> [httparse::Header<'a>; FieldSlots::MAX] {
+    [httparse::EMPTY_HEADER; FieldSlots::MAX]
+}
+
+/// A head is wrong: the request line's fault comes first, as it would had it arrived alone.
+#[cold]
+fn blame_line(head: &[u8], otherwise: Reject) -> Reject {
+    let length = memchr::memchr(b'\n', head).map_or(head.len(), |lf| lf + 1);
+    check_line(&head[..length]).err().unwrap_or(otherwise)
+}
+
+/// Judges a request line with its CRLF, strictly: `method SP target SP HTTP/x.y CRLF`
+/// (RFC 9112 section 3). Off the fast path: for lines that arrive apart from their fields, and to
+/// say what was wrong.
+fn check_line(line: &[u8]) -> Result<(), Reject> {
+    let text = std::str::from_utf8(line).map_err(|_| Reject::RequestLine)?;
+    let text = text.strip_suffix("\r\n").ok_or(Reject::RequestLine)?;
+    let mut words = text.split(' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Reject::RequestLine);
+    };
+    if method.is_empty() || !method.bytes().all(is_token) {
+        return Err(Reject::RequestLine);
+    }
+    match version.as_bytes() {
+        b"HTTP/1.0" | b"HTTP/1.1" => {}
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            return Err(Reject::Version);
+        }
+        _ => return Err(Reject::RequestLine),
+    }
+    Form::parse(method, target).map(drop)
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+pub(crate) fn is_token(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FieldSlots, Head, HeadLimits, Reject, Scan, find_head};
+
+    const LIMITS: HeadLimits = HeadLimits { size: 1024, fields: 4 };
+
+    /// The verdict on one head, arriving in two parts.
+    fn verdict(bytes: &[u8], split: usize) -> Result<Option<usize>, Reject> {
+        let mut scan = Scan::default();
+        let end = match find_head(&mut scan, &bytes[..split], LIMITS)? {
+            Some(end) => Some(end),
+            None => find_head(&mut scan, bytes, LIMITS)?,
+        };
+        if let Some(end) = end {
+            Head::parse(&bytes[..end], &mut FieldSlots::new(), LIMITS)?;
+        }
+        Ok(end)
+    }
+
+    #[test]
+    fn a_verdict_does_not_depend_on_the_split() {
+        let long_line = [b"GET /", [b'a'; 2000].as_slice(), b" HTTP/1.1\r\n"].concat();
+        let long_field = [b"GET / HTTP/1.1\r\nHost: ", [b'a'; 2000].as_slice()].concat();
+        let cases = [
+            (&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], Ok(Some(27))),
+            (b"GET / HTTP/1.0\r\n\r\nrest", Ok(Some(18))),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n", Ok(None)),
+            (b"GET / HTTP/2.0\r\n\r\n", Err(Reject::Version)),
+            (b"GET / HTTP/1.2\r\n\r\n", Err(Reject::Version)),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Err(Reject::Version)),
+            (b"GET /\r\n", Err(Reject::RequestLine)),
+            (b"GET  / HTTP/1.1\r\n\r\n", Err(Reject::RequestLine)),
+            (b"GET / HTTP/1.1 \r\n\r\n", Err(Reject::RequestLine)),
+            (b"GET /a\x80 HTTP/1.1\r\nHost: a\r\n\r\n", Err(Reject::RequestLine)),
+            (b"GET a HTTP/1.1\r\nHost: a\r\nb\n", Err(Reject::Target)),
+            (b"\x16\x03\x01\x02\x00", Err(Reject::RequestLine)),
+            (b" GET / HTTP/1.1\r\n\r\n", Err(Reject::RequestLine)),
+            (b"G\rT / HTTP/1.1\r\n\r\n", Err(Reject::RequestLine)),
+            (b"GET / HTTP/1.1\nHost: a\r\n\r\n", Err(Reject::BareLf)),
+            (b"GET / HTTP/1.1\r\nHost: a\n\r\n", Err(Reject::BareLf)),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nx\0: b\r\n\r\n", Err(Reject::Field)),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nx : b\r\n\r\n", Err(Reject::Field)),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nx: b\r\n c\r\n\r\n", Err(Reject::Field)),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nx: b\rc\r\n\r\n", Err(Reject::Field)),
+            (&long_line, Err(Reject::TargetTooLong)),
+            (&long_field, Err(Reject::HeadTooLarge)),
+        ];
+        for (bytes, expected) in cases {
+            for split in 0..=bytes.len() {
+                let shown = String::from_utf8_lossy(bytes);
+                assert_eq!(verdict(bytes, split), expected, "{shown:?} split at {split}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_on_fields_is_exact() {
+        let head = |n: usize| {
+            let mut head = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
+            (1..n).for_each(|_| head.extend_from_slice(b"x: y\r\n"));
+            head.extend_from_slice(b"\r\n");
+            head
+        };
+        assert!(verdict(&head(4), 0).is_ok());
+        assert_eq!(verdict(&head(5), 0), Err(Reject::TooManyFields));
+    }
+
+    #[test]
+    fn the_limit_on_bytes_is_exact() {
+        let head = |n: usize| {
+            let mut head = b"GET / HTTP/1.1\r\nHost: a\r\nx: ".to_vec();
+            head.resize(n - 4, b'y');
+            head.extend_from_slice(b"\r\n\r\n");
+            head
+        };
+        assert_eq!(verdict(&head(LIMITS.size), 0), Ok(Some(LIMITS.size)));
+        assert_eq!(verdict(&head(LIMITS.size + 1), 0), Err(Reject::HeadTooLarge));
+    }
+}

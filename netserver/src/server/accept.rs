@@ -1,0 +1,102 @@
+//! Taking connections in, and turning away those that are too many.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::Server;
+use super::connection::Connection;
+use crate::cause::Cause;
+use crate::context::ConnId;
+use crate::handler::Handler;
+use crate::http::{Reject, encode_reject};
+use crate::net::{Accept, Stream};
+use crate::settings::OverLimit;
+use crate::track::Class;
+
+/// Connections accepted in one go, before others get their turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+impl<H: Handler, T: Copy> Server<H, T> {
+    /// Accepts who is waiting, up to the quota.
+    pub(super) fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            if self.exhausted || !self.may_accept() {
+                return;
+            }
+            let Some(listener) = &self.listener else { return self.accepting = false };
+            match listener.accept() {
+                Accept::Connection(stream, peer) => self.admit(stream, peer, now),
+                Accept::Empty => return self.accepting = false,
+                Accept::Exhausted => {
+                    // No edge comes when descriptors are free again: the check retries.
+                    self.exhausted = true;
+                    self.stats.accept_pauses += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether one more connection stays below the limit.
+    pub(super) fn has_room(&self) -> bool {
+        self.connections.len() < self.connection_limit()
+    }
+
+    fn connection_limit(&self) -> usize {
+        let tokens = self.tokens.connections();
+        match self.settings.limits.connections {
+            0 => tokens,
+            limit => limit.min(tokens),
+        }
+    }
+
+    fn may_accept(&self) -> bool {
+        self.settings.limits.over_limit != OverLimit::Pause || self.has_room()
+    }
+
+    fn admit(&mut self, stream: Stream, peer: SocketAddr, now: Instant) {
+        if !self.has_room() && !self.make_room(now) {
+            return self.turn_away(stream, now);
+        }
+        let entry = self.connections.vacant_entry();
+        let Ok(key) = u32::try_from(entry.key()) else { return };
+        let mut stream = stream;
+        if stream.register(&self.registry, self.tokens.connection(key)).is_err() {
+            // Out of kernel memory or watches: as good as out of descriptors.
+            self.exhausted = true;
+            self.stats.accept_pauses += 1;
+            return;
+        }
+        if self.generations.len() <= key as usize {
+            self.generations.push(0);
+        }
+        let id = ConnId::new(key, self.generations[key as usize]);
+        let connection = Connection::new(id, stream, peer, now);
+        self.stats.accepted += 1;
+        self.count_phase(connection.phase, true);
+        self.connections.insert(connection);
+        self.drive(key, now);
+    }
+
+    /// Above the limit: whether another connection has gone for this one.
+    fn make_room(&mut self, now: Instant) -> bool {
+        if self.settings.limits.over_limit != OverLimit::EvictIdle {
+            return false;
+        }
+        let Some(longest_idle) = self.tracker.first(Class::Idle) else { return false };
+        self.abort(longest_idle, Cause::Evicted, now);
+        self.has_room()
+    }
+
+    fn turn_away(&mut self, mut stream: Stream, now: Instant) {
+        self.stats.refused += 1;
+        if self.settings.limits.over_limit == OverLimit::Unavailable {
+            let mut answer = Vec::new();
+            encode_reject(&mut answer, Reject::HandlerTimeout, self.date.text(now));
+            // A fresh socket takes so few bytes at once, or is broken already.
+            let _ = stream.write(&answer);
+            stream.shut_down_writing();
+            // Reading what has arrived keeps the close from being a reset that destroys the answer.
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The connection check: what has run out of time is answered or closed.
+
+use std::time::{Duration, Instant};
+
+use super::Server;
+use crate::cause::Cause;
+use crate::clock;
+use crate::handler::Handler;
+use crate::track::Class;
+
+/// In exact mode, how long accepting pauses for want of descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+
+/// Expiries handled in one go, before others get their turn: a hundred thousand connections that
+/// expire together must not hold up the rest.
+const EXPIRIES_PER_TURN: usize = 256;
+
+impl<H: Handler, T: Copy> Server<H, T> {
+    pub(super) fn check(&mut self, now: Instant) {
+        self.stats.checks += 1;
+        // The wall clock may have been set since.
+        self.date.set(clock::wall(), now);
+        if self.exhausted {
+            self.exhausted = false;
+            self.accept(now);
+        }
+        self.expire(now);
+        self.check_drain(now);
+    }
+
+    /// Handles what has expired, up to the quota; the rest in the next turn.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.expiring = false;
+        for _ in 0..EXPIRIES_PER_TURN {
+            let Some((key, class)) = self.tracker.expired(&self.settings.timeouts, now) else {
+                return;
+            };
+            self.expire_one(key, class, now);
+        }
+        self.expiring = true;
+    }
+
+    /// When the check has something to do next, as far as is known.
+    pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
+        let expiry = self.tracker.next_deadline(&self.settings.timeouts);
+        let retry = self.exhausted.then(|| now + ACCEPT_RETRY);
+        expiry.into_iter().chain(self.grace_ends()).chain(retry).min()
+    }
+
+    fn expire_one(&mut self, key: u32, class: Class, now: Instant) {
+        let since = self.tracker.since(key, class);
+        if is_about_receiving(class) && self.rescue(key, class, now) {
+            return;
+        }
+        let expired = self.drive_after(key, now, |connection, handler, cx| {
+            connection.conn.expire(class, handler, cx);
+        });
+        if expired.is_none() {
+            // Cannot be: a connection leaves its lists when it ends. Were it so, the check would
+            // come back to it for ever.
+            return self.tracker.remove(key);
+        }
+        // What an expiry does takes the connection out of the class, or begins it afresh.
+        if self.tracker.since(key, class).is_some_and(|after| Some(after) == since && after < now) {
+            self.abort(key, Cause::Handler, now);
+        }
+    }
+
+    /// Reads before it kills: if the loop was held up, what was waited for may be in the kernel's
+    /// buffer. True if the connection is no longer late.
+    fn rescue(&mut self, key: u32, class: Class, now: Instant) -> bool {
+        let since = self.tracker.since(key, class);
+        let Some(connection) = self.connections.get_mut(key as usize) else { return false };
+        let id = connection.id;
+        // No edge may have been delivered yet for what is there.
+        connection.readable = true;
+        self.drive(key, now);
+        let rescued = self.tracker.since(key, class) != since;
+        if rescued
+            && let Some(connection) = self.connections.get_mut(key as usize)
+            && connection.id == id
+        {
+            connection.rescued += 1;
+            self.stats.rescued += 1;
+        }
+        rescued
+    }
+}
+
+/// Whether the class waits for bytes that may have arrived meanwhile.
+fn is_about_receiving(class: Class) -> bool {
+    match class {
+        Class::FirstByte
+        | Class::Headers
+        | Class::Idle
+        | Class::Receive
+        | Class::MinRate
+        | Class::Upgraded => true,
+        Class::Linger | Class::LingerTotal | Class::Handler | Class::Write => false,
+    }
+}

@@ -1,0 +1,181 @@
+//! Closing: at once for what is idle, after the response for what is under way, by force in the
+//! end.
+
+use std::time::{Duration, Instant};
+
+use super::{Server, ServerBuilder};
+use crate::cause::Cause;
+use crate::conn::Phase;
+use crate::context::ConnId;
+use crate::handler::Handler;
+use crate::settings::{SettingError, Settings, Timeouts};
+use crate::stats::Stats;
+
+/// What became of the connections that were open when the server began to close.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Connections that ended by themselves, in time.
+    pub finished: u64,
+    /// Connections that were cut off at the end of the grace period.
+    pub forced: u64,
+    /// Of those cut off, upgraded ones.
+    pub upgraded: u64,
+}
+
+impl std::ops::AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.finished += other.finished;
+        self.forced += other.forced;
+        self.upgraded += other.upgraded;
+    }
+}
+
+/// A server that is closing.
+#[derive(Debug)]
+pub(super) struct Drain {
+    /// When force begins; `None` is never.
+    deadline: Option<Instant>,
+    /// It has begun: what ends now was cut off.
+    forcing: bool,
+    report: Report,
+}
+
+impl<H: Handler, T: Copy> Server<H, T> {
+    /// Stops accepting, which frees the port at once, and lets connections end: idle and silent
+    /// ones now, the others after the response they are in, which says `Connection: close`.
+    /// Deadlines stay enforced meanwhile. What is still open `grace` from now is cut off at the
+    /// next check. Called again, it sets another grace period.
+    ///
+    /// The server is done when [`is_closed`](Self::is_closed). Its timer goes with its last
+    /// connection.
+    pub fn close(&mut self, grace: Duration, now: Instant) {
+        self.listener = None;
+        self.accepting = false;
+        let deadline = now.checked_add(grace);
+        let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();
+        self.drain = Some(Drain { deadline, forcing: false, report });
+        for key in self.keys() {
+            self.drive_after(key, now, |connection, _, cx| connection.conn.drain(cx));
+        }
+        if grace.is_zero() {
+            self.force(now);
+        }
+        self.release_when_empty();
+    }
+
+    /// Closes all connections that are idle between requests.
+    pub fn close_idle(&mut self, now: Instant) {
+        for key in self.keys() {
+            let idle = self.connections.get(key as usize).is_some_and(|c| c.phase == Phase::Idle);
+            if idle {
+                self.abort(key, Cause::Idle, now);
+            }
+        }
+    }
+
+    /// Closes all connections, upgraded ones included, whatever they are doing. The server goes on
+    /// listening, unless it is closed too.
+    pub fn close_all(&mut self, now: Instant) {
+        self.force(now);
+        self.release_when_empty();
+    }
+
+    /// Closes one connection, whatever it is doing; false if it has ended.
+    pub fn close_connection(&mut self, id: ConnId, now: Instant) -> bool {
+        let key = self.key_of(id);
+        if let Some(key) = key {
+            self.abort(key, Cause::Handler, now);
+        }
+        key.is_some()
+    }
+
+    /// Unbinds: closes every socket and cancels the timer, now. What comes back can be bound again.
+    pub fn into_builder(self) -> ServerBuilder<H> {
+        ServerBuilder { handler: self.handler, settings: self.settings, listen: self.listen }
+    }
+
+    /// Changes durations while the server runs. Deadlines are counted from when each connection
+    /// entered its class, so this holds for those that wait already, at the next check. The
+    /// check's own interval stays as it was bound.
+    ///
+    /// # Errors
+    ///
+    /// The setting that breaks a rule; nothing has changed then.
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<(), SettingError> {
+        let changed = Settings { timeouts, limits: self.settings.limits.clone() };
+        changed.check()?;
+        self.settings = changed;
+        Ok(())
+    }
+
+    /// Whether it has been closed and the last connection is gone: nothing is left of it in the
+    /// poll or in the wheel.
+    pub fn is_closed(&self) -> bool {
+        self.drain.is_some() && self.connections.is_empty()
+    }
+
+    /// Whether it is closing, or closed.
+    pub fn is_closing(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// What has become of the connections since [`close`](Self::close); `None` before it.
+    pub fn report(&self) -> Option<Report> {
+        self.drain.as_ref().map(|drain| drain.report)
+    }
+
+    /// Counters since it was bound, and gauges of now.
+    pub fn stats(&self) -> Stats {
+        Stats { open: self.connections.len() as u64, ..self.stats }
+    }
+
+    pub(super) fn check_drain(&mut self, now: Instant) {
+        if self.grace_ends().is_some_and(|deadline| deadline <= now) {
+            self.force(now);
+        }
+        self.release_when_empty();
+    }
+
+    /// When what is still open is cut off.
+    pub(super) fn grace_ends(&self) -> Option<Instant> {
+        let waiting = self.drain.as_ref().filter(|_| !self.connections.is_empty());
+        waiting.and_then(|drain| drain.deadline)
+    }
+
+    /// A connection has ended.
+    pub(super) fn note_drained(&mut self, cause: Cause) {
+        let Some(drain) = &mut self.drain else { return };
+        if cause == Cause::Drain && drain.forcing {
+            drain.report.forced += 1;
+        } else {
+            drain.report.finished += 1;
+        }
+        self.release_when_empty();
+    }
+
+    fn force(&mut self, now: Instant) {
+        if let Some(drain) = &mut self.drain {
+            drain.forcing = true;
+        }
+        for key in self.keys() {
+            let upgraded =
+                self.connections.get(key as usize).map(|c| c.phase) == Some(Phase::Upgraded);
+            if let Some(drain) = &mut self.drain {
+                drain.report.upgraded += u64::from(upgraded);
+            }
+            self.abort(key, Cause::Drain, now);
+        }
+    }
+
+    /// The timer goes when there is nothing left to check, and nobody can come any more.
+    fn release_when_empty(&mut self) {
+        if self.is_closed() {
+            self.check.release();
+        }
+    }
+
+    /// The connections there are, as they may end while each has its turn.
+    fn keys(&self) -> Vec<u32> {
+        self.connections.iter().map(|(_, connection)| connection.id.index()).collect()
+    }
+}

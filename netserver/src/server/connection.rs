@@ -1,0 +1,129 @@
+//! A connection as the server holds it: its socket, its state machine, and what the poll said.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::conn::{Conn, Phase};
+use crate::context::{ConnId, Context};
+use crate::http::DateCache;
+use crate::net::{Ready, Stream};
+use crate::settings::Settings;
+use crate::track::Class;
+
+use super::Server;
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnId,
+    pub(super) stream: Stream,
+    pub(super) conn: Conn,
+    pub(super) peer: SocketAddr,
+    pub(super) accepted: Instant,
+    /// There may be something to read: no read has come back empty since the last edge.
+    pub(super) readable: bool,
+    /// The peer has closed its side: a short read does not mean that the socket is empty.
+    pub(super) read_closed: bool,
+    /// The last write was cut short, and no edge has come since.
+    pub(super) blocked: bool,
+    /// In the queue of left-over work.
+    pub(super) queued: bool,
+    pub(super) rescued: u32,
+    /// Requests counted in the statistics.
+    pub(super) requests: u64,
+    /// The phase it is counted in.
+    pub(super) phase: Phase,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnId, stream: Stream, peer: SocketAddr, now: Instant) -> Self {
+        Self {
+            id,
+            stream,
+            conn: Conn::new(),
+            peer,
+            accepted: now,
+            // A client that speaks first has mostly done so by the time it is accepted.
+            readable: true,
+            read_closed: false,
+            blocked: false,
+            queued: false,
+            rescued: 0,
+            requests: 0,
+            phase: Phase::FirstByte,
+        }
+    }
+
+    /// Takes note of an edge.
+    pub(super) fn note(&mut self, ready: Ready) {
+        self.readable |= ready.readable;
+        self.read_closed |= ready.read_closed;
+        self.blocked &= !ready.writable;
+    }
+
+    pub(super) fn context<'a>(
+        &self,
+        settings: &'a Settings,
+        date: &'a mut DateCache,
+        now: Instant,
+    ) -> Context<'a> {
+        Context { settings, date, now, id: self.id, peer: Some(self.peer) }
+    }
+}
+
+/// What is known of one connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionInfo {
+    /// Its name: never another connection's.
+    pub id: ConnId,
+    /// The peer.
+    pub peer: SocketAddr,
+    /// What it is doing.
+    pub phase: Phase,
+    /// How long it has been open.
+    pub age: Duration,
+    /// The class whose deadline comes first, and in how long; zero if the check is about to see it.
+    pub deadline: Option<(Class, Duration)>,
+    /// Requests it has brought.
+    pub requests: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Times it had run out of time, but its request was found complete.
+    pub rescued: u32,
+}
+
+impl<H, T> Server<H, T> {
+    /// All connections, in no particular order.
+    pub fn iter(&self, now: Instant) -> impl Iterator<Item = ConnectionInfo> {
+        self.connections.iter().map(move |(_, connection)| self.describe(connection, now))
+    }
+
+    /// What is known of a connection; `None` if it has ended.
+    pub fn connection(&self, id: ConnId, now: Instant) -> Option<ConnectionInfo> {
+        let connection = self.connections.get(id.index() as usize)?;
+        (connection.id == id).then(|| self.describe(connection, now))
+    }
+
+    fn describe(&self, connection: &Connection, now: Instant) -> ConnectionInfo {
+        let key = connection.id.index();
+        let timeouts = &self.settings.timeouts;
+        let deadlines = self.tracker.classes_of(key).iter().filter_map(|class| {
+            let duration = Some(class.duration(timeouts)).filter(|duration| !duration.is_zero())?;
+            let deadline = self.tracker.since(key, class)?.checked_add(duration)?;
+            Some((class, deadline.saturating_duration_since(now)))
+        });
+        let conn = &connection.conn;
+        ConnectionInfo {
+            id: connection.id,
+            peer: connection.peer,
+            phase: conn.phase(),
+            age: now.saturating_duration_since(connection.accepted),
+            deadline: deadlines.min_by_key(|(_, left)| *left),
+            requests: conn.requests(),
+            bytes_in: conn.bytes_in(),
+            bytes_out: conn.bytes_out(),
+            rescued: connection.rescued,
+        }
+    }
+}

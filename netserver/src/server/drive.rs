@@ -1,0 +1,188 @@
+//! One connection's turn: read, run, write, until there is nothing to do or the quota is used.
+
+use std::time::Instant;
+
+use super::Server;
+use super::connection::Connection;
+use crate::cause::Cause;
+use crate::conn::{How, Phase};
+use crate::context::Context;
+use crate::handler::{Closed, Handler};
+use crate::net::Transfer;
+use crate::reply::guarded;
+
+/// Bytes read at once. Shared by all connections, so it costs nothing to be generous.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Reads and writes of one connection before others get their turn.
+const STEPS_PER_TURN: usize = 16;
+
+/// What a step has come to.
+enum Step {
+    /// There may be more to do.
+    On,
+    /// Nothing to do until an event comes.
+    Rest,
+}
+
+impl<H: Handler, T: Copy> Server<H, T> {
+    /// Gives a connection its turn, and sees to what has become of it.
+    pub(super) fn drive(&mut self, key: u32, now: Instant) {
+        self.drive_after(key, now, |_, _, _| ());
+    }
+
+    /// The same, after something was done to it.
+    pub(super) fn drive_after<R>(
+        &mut self,
+        key: u32,
+        now: Instant,
+        act: impl FnOnce(&mut Connection, &mut H, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let connection = self.connections.get_mut(key as usize)?;
+        connection.conn.lend_output(&mut self.buffers.output);
+        let mut cx = connection.context(&self.settings, &mut self.date, now);
+        let outcome = act(connection, &mut self.handler, &mut cx);
+        let steps = (0..STEPS_PER_TURN).take_while(|_| matches!(self.step(key, now), Step::On));
+        let rested = steps.count() < STEPS_PER_TURN;
+        self.end_turn(key, rested, now);
+        Some(outcome)
+    }
+
+    /// Writes first, so that output is short and streams can go on; then ends, reads or resumes.
+    fn step(&mut self, key: u32, now: Instant) -> Step {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return Step::Rest };
+        if !connection.conn.output().is_empty() && !connection.blocked {
+            self.stats.bytes_out += write(connection);
+        }
+        if let Some(end) = connection.conn.end() {
+            match end.how {
+                How::Close => return Step::Rest,
+                How::Linger => {
+                    connection.stream.shut_down_writing();
+                    connection.conn.shut_down();
+                }
+            }
+        }
+        let mut cx = connection.context(&self.settings, &mut self.date, now);
+        if connection.readable && connection.conn.wants_read() {
+            let read = &mut self.buffers.read;
+            if read.is_empty() {
+                read.resize(READ_BYTES, 0);
+            }
+            match connection.stream.read(read) {
+                Transfer::Bytes(n) => {
+                    // A short read has emptied the socket; the next byte comes with an edge. Only
+                    // a FIN that the poll has told of already does not come with another.
+                    connection.readable = n == read.len() || connection.read_closed;
+                    self.stats.bytes_in += n as u64;
+                    connection.conn.receive(&read[..n], &mut self.handler, &mut cx);
+                }
+                Transfer::Blocked => connection.readable = false,
+                Transfer::End => {
+                    connection.readable = false;
+                    connection.conn.receive_eof(&mut self.handler, &mut cx);
+                }
+                Transfer::Broken => connection.conn.abort(Cause::PeerReset),
+            }
+            return Step::On;
+        }
+        if connection.conn.wants_resume() {
+            connection.conn.resume(&mut self.handler, &mut cx);
+            return Step::On;
+        }
+        let unsent = !connection.conn.output().is_empty() && !connection.blocked;
+        if unsent { Step::On } else { Step::Rest }
+    }
+
+    /// After a turn: closed, queued for more, or at rest; tracked in any case.
+    fn end_turn(&mut self, key: u32, rested: bool, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        connection.conn.take_output(&mut self.buffers.output);
+        let requests = connection.conn.requests();
+        self.stats.requests += requests - std::mem::replace(&mut connection.requests, requests);
+        if let Some(end) = connection.conn.end()
+            && end.how == How::Close
+        {
+            return self.remove(key, end.cause);
+        }
+        if !rested && !connection.queued {
+            connection.queued = true;
+            self.left_over.push_back(key);
+        }
+        let changes = connection.conn.take_changes();
+        let phase = connection.conn.phase();
+        let before = std::mem::replace(&mut connection.phase, phase);
+        self.tracker.apply(key, changes.active, changes.restarted, now);
+        if phase != before {
+            self.count_phase(before, false);
+            self.count_phase(phase, true);
+        }
+    }
+
+    /// Ends a connection now, whatever it is doing.
+    pub(super) fn abort(&mut self, key: u32, cause: Cause, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(key as usize) {
+            connection.conn.abort(cause);
+            self.drive(key, now);
+        }
+    }
+
+    /// The connection has ended: its socket closes, its links go, its slot is another's.
+    fn remove(&mut self, key: u32, cause: Cause) {
+        let connection = self.connections.remove(key as usize);
+        self.tracker.remove(key);
+        self.generations[key as usize] = self.generations[key as usize].wrapping_add(1);
+        self.count_phase(connection.phase, false);
+        self.stats.closed.add(cause);
+        let closed = Closed {
+            id: connection.id,
+            peer: Some(connection.peer),
+            cause,
+            requests: connection.conn.requests(),
+            bytes_in: connection.conn.bytes_in(),
+            bytes_out: connection.conn.bytes_out(),
+        };
+        // The socket is closed before the handler hears of it, so that it may count on that.
+        drop(connection);
+        self.note_drained(cause);
+        // A panic is reported by the hook, and there is no connection left that it could end.
+        let _ = guarded(|| self.handler.on_close(&closed));
+    }
+
+    pub(super) fn count_phase(&mut self, phase: Phase, enters: bool) {
+        let phases = &mut self.stats.phases;
+        let gauge = match phase {
+            Phase::FirstByte => &mut phases.first_byte,
+            Phase::Headers => &mut phases.headers,
+            Phase::Body => &mut phases.body,
+            Phase::Handler => &mut phases.handler,
+            Phase::Write => &mut phases.write,
+            Phase::Idle => &mut phases.idle,
+            Phase::Upgraded => &mut phases.upgraded,
+            Phase::Linger => &mut phases.linger,
+        };
+        *gauge = if enters { *gauge + 1 } else { *gauge - 1 };
+    }
+}
+
+/// Writes what the socket takes; how much that was.
+fn write(connection: &mut Connection) -> u64 {
+    let output = connection.conn.output();
+    let len = output.len();
+    match connection.stream.write(output) {
+        Transfer::Bytes(n) => {
+            // Less than all: the socket is full, and says when it is not.
+            connection.blocked = n < len;
+            connection.conn.wrote(n);
+            n as u64
+        }
+        Transfer::Blocked => {
+            connection.blocked = true;
+            0
+        }
+        Transfer::End | Transfer::Broken => {
+            connection.conn.abort(Cause::PeerReset);
+            0
+        }
+    }
+}

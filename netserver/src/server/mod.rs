@@ -1,0 +1,280 @@
+//! A server on somebody's event loop: glue between sockets, connections, tracking and one timer.
+//!
+//! ```text
+//!  poll ──► on_event ──► read ──► Conn::receive ──► handler        inputs
+//!                          │          │ output
+//!                          ◄── write ─┘
+//!                        Tracker::apply   which deadlines now run
+//!  wheel ─► on_timer ──► Tracker::expired ──► Conn::expire ──► 408, close
+//!  loop ──► turn         what a quota left over
+//! ```
+
+mod accept;
+mod builder;
+mod check;
+mod close;
+mod connection;
+mod drive;
+mod timer;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::{Registry, Token};
+use slab::Slab;
+use timerwheel::{TimerHandle, Timers};
+
+pub use builder::{BindError, Host, ServerBuilder};
+pub use close::Report;
+pub use connection::ConnectionInfo;
+
+use crate::context::{ConnId, Context};
+use crate::handler::Handler;
+use crate::http::DateCache;
+use crate::net::{ListenOptions, Listener, Ready, Tokens};
+use crate::reply::{Reply, Ticket};
+use crate::settings::Settings;
+use crate::stats::Stats;
+use crate::track::Tracker;
+use close::Drain;
+use connection::Connection;
+use timer::CheckTimer;
+
+/// A bound server. It exists only bound: what is not bound yet is a [`ServerBuilder`], which holds
+/// no descriptor and no timer.
+///
+/// It is driven by the embedder's loop through [`on_event`](Self::on_event),
+/// [`on_timer`](Self::on_timer) and [`turn`](Self::turn); for those who have no loop there is
+/// [`EventLoop`](crate::EventLoop). Dropping it closes every socket and cancels its one timer, in
+/// any state.
+pub struct Server<H, T> {
+    handler: H,
+    settings: Settings,
+    listen: ListenOptions,
+    registry: Registry,
+    tokens: Tokens,
+    address: SocketAddr,
+    /// `None` once closing.
+    listener: Option<Listener>,
+    /// The one entry in the wheel.
+    check: CheckTimer<T>,
+    connections: Slab<Connection>,
+    /// How often each slot has been used: what makes a [`ConnId`] one connection's for ever.
+    generations: Vec<u32>,
+    tracker: Tracker,
+    /// Connections with work left that no event will come for.
+    left_over: VecDeque<u32>,
+    /// The listener may have more.
+    accepting: bool,
+    /// Accepting waits for descriptors, until the next check.
+    exhausted: bool,
+    /// More has expired than one turn could handle.
+    expiring: bool,
+    drain: Option<Drain>,
+    date: DateCache,
+    /// Both shared by all connections, and allocated with the first one.
+    buffers: Buffers,
+    stats: Stats,
+}
+
+/// What connections work in during their turn.
+#[derive(Debug, Default)]
+struct Buffers {
+    read: Vec<u8>,
+    output: Vec<u8>,
+}
+
+// The timer's type is that of the embedder, known at `bind`; a builder has none yet.
+impl<H: Handler> Server<H, ()> {
+    /// Describes a server. Plain data: no socket, no timer, nothing to undo.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use netserver::{Handler, Host, Reply, Request, Response, Server, Status, Tokens};
+    /// use timerwheel::Timers;
+    ///
+    /// struct Hello;
+    /// impl Handler for Hello {
+    ///     fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+    ///         reply.send(Response::new(Status::OK).body(b"Hello, World!"));
+    ///     }
+    /// }
+    ///
+    /// let poll = mio::Poll::new()?;
+    /// let now = Instant::now();
+    /// let mut timers = Timers::new(now);
+    /// let builder = Server::builder(Hello);
+    /// assert_eq!(timers.len(), 0, "nothing is armed before there is anything to check");
+    ///
+    /// let host = Host {
+    ///     registry: poll.registry(),
+    ///     tokens: Tokens::new(0..1024),
+    ///     timers: &mut timers,
+    ///     timer: "check connections",
+    ///     now,
+    /// };
+    /// let server = builder.bind("127.0.0.1:0".parse()?, host)?;
+    /// assert_eq!(timers.len(), 1);
+    /// drop(server);
+    /// assert_eq!(timers.len(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(handler: H) -> ServerBuilder<H> {
+        ServerBuilder::new(handler)
+    }
+}
+
+impl<H: Handler, T: Copy> Server<H, T> {
+    // Inputs, in the order in which a loop calls them.
+
+    /// The poll says that something is ready. False if the token is not of this server's range.
+    /// An event for a connection that has ended meanwhile is no harm.
+    pub fn on_event(&mut self, token: Token, ready: Ready, now: Instant) -> bool {
+        if !self.tokens.contains(token) {
+            return false;
+        }
+        let Some(key) = self.tokens.key(token) else {
+            self.accepting = true;
+            self.accept(now);
+            return true;
+        };
+        if let Some(connection) = self.connections.get_mut(key as usize) {
+            connection.note(ready);
+            self.drive(key, now);
+        }
+        true
+    }
+
+    /// A timer has expired. False if it is not this server's, or of an earlier binding.
+    ///
+    /// This is the connection check: what has run out of time is answered `408` or closed. Costs
+    /// what has expired, whatever the number of connections.
+    pub fn on_timer(&mut self, handle: TimerHandle, now: Instant) -> bool {
+        let mine = self.check.take_expiry(handle);
+        if mine {
+            self.check(now);
+        }
+        mine
+    }
+
+    /// Goes on with work that quotas have left over, and with
+    /// [`ConnectionCheck::Exact`](crate::ConnectionCheck::Exact) arms the timer for what expires
+    /// next. Call it last in every turn of the loop; while [`wants_turn`](Self::wants_turn), do
+    /// not sleep.
+    pub fn turn(&mut self, timers: &mut Timers<T>, now: Instant) {
+        for _ in 0..self.left_over.len() {
+            let Some(key) = self.left_over.pop_front() else { break };
+            if let Some(connection) = self.connections.get_mut(key as usize) {
+                connection.queued = false;
+                self.drive(key, now);
+            }
+        }
+        if self.accepting {
+            self.accept(now);
+        }
+        if self.expiring {
+            self.expire(now);
+        }
+        self.check.arm_for(self.next_check(now), timers);
+    }
+
+    /// Answers a request that was put off with [`Reply::later`]. False if the ticket is stale: the
+    /// request was answered, or its connection has gone.
+    pub fn answer(
+        &mut self,
+        ticket: Ticket,
+        now: Instant,
+        answer: impl FnOnce(&mut H, Reply<'_>),
+    ) -> bool {
+        self.with_ticket(ticket, now, |connection, handler, cx| {
+            connection.conn.answer(ticket, handler, cx, answer)
+        })
+    }
+
+    /// The time has come for a ticket: [`Handler::on_wake`], or
+    /// [`Exchange::on_wake`](crate::Exchange::on_wake) if the request is streamed. False if stale.
+    pub fn wake(&mut self, ticket: Ticket, now: Instant) -> bool {
+        self.with_ticket(ticket, now, |connection, handler, cx| {
+            connection.conn.wake(ticket, handler, cx)
+        })
+    }
+
+    // Observers.
+
+    /// Where it listens, or did until it was closed; the port is the real one if 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether there is work left over, so that the loop must not sleep.
+    pub fn wants_turn(&self) -> bool {
+        !self.left_over.is_empty()
+            || self.expiring
+            || (self.accepting && !self.exhausted && self.has_room())
+    }
+
+    /// The timer of the connection check, if it is armed.
+    pub fn timer(&self) -> Option<TimerHandle> {
+        self.check.handle()
+    }
+
+    /// Entries of this server in the wheel: 1 while there is anything to check, else 0.
+    pub fn timer_entries(&self) -> usize {
+        usize::from(self.check.handle().is_some())
+    }
+
+    /// Connections open.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Deadlines by class.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// The settings it runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The handler.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// The handler, to change it between events.
+    pub fn handler_mut(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
+    // Private.
+
+    fn with_ticket(
+        &mut self,
+        ticket: Ticket,
+        now: Instant,
+        act: impl FnOnce(&mut Connection, &mut H, &mut Context<'_>) -> bool,
+    ) -> bool {
+        let Some(key) = self.key_of(ticket.connection()) else { return false };
+        self.drive_after(key, now, act).unwrap_or(false)
+    }
+
+    /// The key of a connection, if it is the one that was meant.
+    fn key_of(&self, id: ConnId) -> Option<u32> {
+        let connection = self.connections.get(id.index() as usize)?;
+        (connection.id == id).then_some(id.index())
+    }
+}
+
+impl<H, T> fmt::Debug for Server<H, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("connections", &self.connections.len())
+            .field("timer", &self.check.handle())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+//! What a server counts. Plain numbers, summed over workers by adding.
+
+use crate::cause::Causes;
+
+/// Counters of a server since it was bound, and gauges of now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Connections accepted or adopted.
+    pub accepted: u64,
+    /// Of those, ended, by cause.
+    pub closed: Causes,
+    /// Connections turned away above the limit.
+    pub refused: u64,
+    /// Requests begun.
+    pub requests: u64,
+    /// Bytes read from peers.
+    pub bytes_in: u64,
+    /// Bytes written to peers.
+    pub bytes_out: u64,
+    /// Connections that had run out of time, but whose request was found complete in the kernel's
+    /// buffer, and was served.
+    pub rescued: u64,
+    /// Times that accepting paused for want of descriptors.
+    pub accept_pauses: u64,
+    /// Connection checks made.
+    pub checks: u64,
+    /// Connections open now.
+    pub open: u64,
+    /// Of those, by what they are in.
+    pub phases: Phases,
+}
+
+/// Connections by phase. A connection may be in `write` beside another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Phases {
+    /// Waiting for a first byte.
+    pub first_byte: u64,
+    /// Receiving a head.
+    pub headers: u64,
+    /// Receiving a body.
+    pub body: u64,
+    /// Waiting for the handler.
+    pub handler: u64,
+    /// Waiting for the peer to take output.
+    pub write: u64,
+    /// Waiting for another request.
+    pub idle: u64,
+    /// Not HTTP any more.
+    pub upgraded: u64,
+    /// Answered for good, waiting for the peer to close.
+    pub linger: u64,
+}
+
+impl std::ops::AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.closed += other.closed;
+        self.refused += other.refused;
+        self.requests += other.requests;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.rescued += other.rescued;
+        self.accept_pauses += other.accept_pauses;
+        self.checks += other.checks;
+        self.open += other.open;
+        self.phases += other.phases;
+    }
+}
+
+impl std::ops::AddAssign for Phases {
+    fn add_assign(&mut self, other: Self) {
+        self.first_byte += other.first_byte;
+        self.headers += other.headers;
+        self.body += other.body;
+        self.handler += other.handler;
+        self.write += other.write;
+        self.idle += other.idle;
+        self.upgraded += other.upgraded;
+        self.linger += other.linger;
+    }
+}

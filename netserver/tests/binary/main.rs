@@ -1,0 +1,10 @@
+//! The `netserver` binary from outside: its routes, its deadlines in real time, how it ends, and
+//! how it refuses to start.
+
+#![cfg(feature = "cli")]
+
+mod deadlines;
+mod ending;
+mod process;
+mod refusing;
+mod routes;

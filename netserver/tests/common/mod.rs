@@ -1,0 +1,306 @@
+//! A server over real loopback sockets on a virtual clock: time passes when a test says so, and
+//! production values of minutes cost nothing.
+
+#![allow(dead_code)] // each test program uses its part
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll};
+use netserver::{
+    Cause, Closed, Exchange, Handler, Head, Host, Limits, Pull, Ready, Reply, Request, Response,
+    Server, Sink, Status, Ticket, Timeouts, Tokens,
+};
+use timerwheel::Timers;
+
+/// What the test's handler has seen, shared with the test.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(Rc<RefCell<Log>>);
+
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) tickets: Vec<Ticket>,
+    pub(crate) closed: Vec<Cause>,
+    pub(crate) requests: Vec<String>,
+}
+
+impl Seen {
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.0.borrow_mut().tickets.remove(0)
+    }
+
+    pub(crate) fn causes(&self) -> Vec<Cause> {
+        std::mem::take(&mut self.0.borrow_mut().closed)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.borrow_mut().requests)
+    }
+}
+
+/// `/` says ok, `/later` keeps its ticket, `/echo` gives the body back, `/refuse` takes none,
+/// `/stream` never ends, `/panic` panics, `/drop` drops its reply.
+pub(crate) struct App(pub(crate) Seen);
+
+impl Handler for App {
+    fn on_head(&mut self, head: &Head<'_>, reply: Reply<'_>) {
+        match head.path() {
+            "/refuse" => reply.send(Response::new(Status::CONTENT_TOO_LARGE).body(b"too large")),
+            _ => reply.buffer_body(),
+        }
+    }
+
+    fn on_request(&mut self, request: &Request<'_>, reply: Reply<'_>) {
+        let log = &self.0.0;
+        log.borrow_mut().requests.push(request.target().to_owned());
+        match request.path() {
+            "/later" => {
+                let ticket = reply.later();
+                log.borrow_mut().tickets.push(ticket);
+            }
+            "/echo" => reply.send(Response::new(Status::OK).body(request.body())),
+            "/stream" => reply.stream(Response::new(Status::OK), Box::new(Endless)),
+            "/panic" => panic!("the handler panics, as the test asked"),
+            "/drop" => drop(reply),
+            _ => reply.send(Response::new(Status::OK).body(b"ok")),
+        }
+    }
+
+    fn on_close(&mut self, closed: &Closed) {
+        self.0.0.borrow_mut().closed.push(closed.cause);
+    }
+}
+
+struct Endless;
+
+impl Exchange for Endless {
+    fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
+        sink.write(&[b'x'; 1024]);
+        Pull::More
+    }
+}
+
+/// Poll, timers, a server and the time.
+pub(crate) struct World {
+    pub(crate) poll: Poll,
+    events: Events,
+    pub(crate) timers: Timers<&'static str>,
+    pub(crate) server: Server<App, &'static str>,
+    pub(crate) seen: Seen,
+    pub(crate) now: Instant,
+    pub(crate) started: Instant,
+}
+
+pub(crate) const TOKENS: std::ops::Range<usize> = 100..20_000;
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    pub(crate) fn with(set: impl FnOnce(&mut Timeouts, &mut Limits)) -> Self {
+        let (mut timeouts, mut limits) = (Timeouts::default(), Limits::default());
+        set(&mut timeouts, &mut limits);
+        let poll = Poll::new().expect("a poll");
+        let now = Instant::now();
+        let mut timers = Timers::new(now);
+        let seen = Seen::default();
+        let host = Host {
+            registry: poll.registry(),
+            tokens: Tokens::new(TOKENS),
+            timers: &mut timers,
+            timer: "check",
+            now,
+        };
+        let builder = Server::builder(App(seen.clone())).timeouts(timeouts).limits(limits);
+        let server = builder.bind("127.0.0.1:0".parse().unwrap(), host).expect("a free port");
+        let events = Events::with_capacity(1024);
+        Self { poll, events, timers, server, seen, now, started: now }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// A client that the server has accepted.
+    pub(crate) fn client(&mut self) -> Client {
+        let client = Client::connect(self.address());
+        self.settle();
+        client
+    }
+
+    /// A client that has sent this, and the server has seen it.
+    pub(crate) fn client_sending(&mut self, bytes: &[u8]) -> Client {
+        let mut client = self.client();
+        client.send(bytes);
+        self.settle();
+        client
+    }
+
+    /// One turn of the loop, at the time it is; whether anything happened.
+    pub(crate) fn turn(&mut self) -> bool {
+        self.poll.poll(&mut self.events, Some(Duration::ZERO)).expect("poll");
+        let mut busy = !self.events.is_empty();
+        for event in &self.events {
+            self.server.on_event(event.token(), Ready::from(event), self.now);
+        }
+        self.timers.advance(self.now);
+        while let Some(expiry) = self.timers.pop_expired() {
+            busy |= self.server.on_timer(expiry.handle, self.now);
+        }
+        busy |= self.server.wants_turn();
+        self.server.turn(&mut self.timers, self.now);
+        busy
+    }
+
+    /// Turns until nothing happens any more.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if !self.turn() && !self.turn() {
+                return;
+            }
+        }
+        panic!("the loop does not come to rest");
+    }
+
+    /// Lets time pass, from timer to timer.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.settle();
+        while self.now < end {
+            let left = end - self.now;
+            self.now += self.timers.timeout(self.now).map_or(left, |next| next.min(left));
+            self.settle();
+        }
+    }
+
+    /// Lets time pass without a turn of the loop: it was blocked.
+    pub(crate) fn block(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now - self.started
+    }
+
+    /// Nothing is left of any connection.
+    pub(crate) fn assert_empty(&self) {
+        assert_eq!(self.server.connections(), 0, "connections");
+        assert!(self.server.tracker().is_empty(), "connections are tracked");
+    }
+}
+
+/// A raw client: what it sends and reads is bytes.
+pub(crate) struct Client {
+    stream: TcpStream,
+    /// Everything read so far.
+    pub(crate) read: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_nonblocking(true).expect("nonblocking");
+        stream.set_nodelay(true).expect("nodelay");
+        Self { stream, read: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        assert_eq!(self.send_some(bytes), bytes.len(), "the socket takes it at once");
+    }
+
+    /// How much the socket took.
+    pub(crate) fn send_some(&mut self, bytes: &[u8]) -> usize {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.stream.write(&bytes[sent..]) {
+                Ok(n) => sent += n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("the client cannot send: {error}"),
+            }
+        }
+        sent
+    }
+
+    pub(crate) fn shut_down_writing(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("a connected socket");
+    }
+
+    /// Reads what is there; the state of the connection as the client sees it.
+    pub(crate) fn state(&mut self) -> State {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return State::End,
+                Ok(n) => self.read.extend_from_slice(&buffer[..n]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return State::Open,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return State::Reset,
+                Err(error) => panic!("the client cannot read: {error}"),
+            }
+        }
+    }
+
+    /// All that was read so far, the date replaced by `<D>`.
+    pub(crate) fn text(&mut self) -> String {
+        self.state();
+        let text = String::from_utf8_lossy(&self.read).into_owned();
+        without_dates(&text)
+    }
+
+    /// The number of responses read so far that say 200.
+    pub(crate) fn answers(&mut self) -> usize {
+        self.text().matches("HTTP/1.1 200 OK\r\n").count()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Open,
+    End,
+    Reset,
+}
+
+fn without_dates(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split("\r\n") {
+        let date = line.strip_prefix("Date: ").filter(|date| httpdate(date));
+        lines.push(if date.is_some() { "Date: <D>".into() } else { line.into() });
+    }
+    lines.join("\r\n")
+}
+
+/// Whether this is an IMF-fixdate, by its shape: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn httpdate(date: &str) -> bool {
+    let shape: String = date
+        .chars()
+        .map(|c| match c {
+            'A'..='Z' => 'A',
+            'a'..='z' => 'a',
+            '0'..='9' => '9',
+            other => other,
+        })
+        .collect();
+    shape == "Aaa, 99 Aaa 9999 99:99:99 AAA"
+}
+
+pub(crate) const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nDate: <D>\r\nConnection: keep-alive\r\n\
+                             Keep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok";
+
+pub(crate) const TIMEOUT: &str =
+    "HTTP/1.1 408 Request Timeout\r\nDate: <D>\r\nConnection: close\r\n\r\n";
+
+pub(crate) const BAD_REQUEST: &str =
+    "HTTP/1.1 400 Bad Request\r\nDate: <D>\r\nConnection: close\r\n\r\n";
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

@@ -1,0 +1,233 @@
+//! The event loop of the crate, alone, inside another loop, and several on threads.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use netserver::{
+    Closed, ConnectionCheck, EventLoop, Handler, LoopLinks, LoopTimer, Reply, Report, Request,
+    Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
+};
+
+/// No wait of these tests is longer, whatever breaks.
+const LIMIT: Duration = Duration::from_secs(20);
+
+const LOCALHOST: &str = "127.0.0.1:0";
+
+/// `/` says which loop it is on, `/thread` has another thread answer, `/never` does not answer.
+struct App {
+    links: LoopLinks,
+}
+
+impl Handler for App {
+    fn on_request(&mut self, request: &Request<'_>, reply: Reply<'_>) {
+        match request.path() {
+            "/never" => _ = reply.later(),
+            "/thread" => {
+                let (remote, ticket) = (self.links.remote.clone(), reply.later());
+                thread::spawn(move || remote.arm(Instant::now(), LoopTimer::Wake(ticket)));
+            }
+            _ => reply.send(Response::new(Status::OK).body(b"here")),
+        }
+    }
+
+    fn on_wake(&mut self, _: Ticket, reply: Reply<'_>) {
+        reply.send(Response::new(Status::OK).body(b"woken"));
+    }
+}
+
+fn app(links: LoopLinks) -> ServerBuilder<App> {
+    Server::builder(App { links })
+}
+
+fn localhost() -> SocketAddr {
+    LOCALHOST.parse().expect("an address")
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("not zero");
+    stream
+}
+
+fn ask(stream: &mut TcpStream, path: &str) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("the server reads");
+}
+
+fn answer(stream: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an end, and no reset");
+    answer
+}
+
+#[test]
+fn a_loop_on_a_thread_serves_until_it_is_closed() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let running = thread::spawn(move || {
+        let event_loop = EventLoop::bind(localhost(), app).expect("a free port");
+        sender.send((event_loop.handle(), event_loop.local_addr())).expect("the test waits");
+        event_loop.run().expect("the poll works")
+    });
+    let (handle, address) = receiver.recv_timeout(LIMIT).expect("it starts");
+    let (mut plain, mut threaded) = (connect(address), connect(address));
+    ask(&mut plain, "/");
+    ask(&mut threaded, "/thread");
+    assert!(answer(&mut plain).ends_with("here"));
+    assert!(answer(&mut threaded).ends_with("woken"), "another thread wakes the loop");
+    handle.close(Duration::from_secs(10));
+    assert_eq!(running.join().expect("no panic"), Report::default());
+    handle.close(Duration::ZERO);
+    handle.stop();
+    assert!(TcpStream::connect(address).is_err(), "what has ended is past caring");
+}
+
+#[test]
+fn grace_is_reported_and_can_be_cut_short() {
+    for cut_short in [false, true] {
+        let mut event_loop = EventLoop::bind(localhost(), app).expect("a free port");
+        let handle = event_loop.handle();
+        let mut stuck = connect(event_loop.local_addr());
+        ask(&mut stuck, "/never");
+        let started = Instant::now();
+        while event_loop.server().stats().requests == 0 {
+            event_loop.turn(Some(LIMIT)).expect("the poll works");
+            assert!(started.elapsed() < LIMIT);
+        }
+        handle.close(if cut_short { LIMIT } else { Duration::from_millis(50) });
+        if cut_short {
+            handle.close(Duration::ZERO);
+        }
+        let closing = Instant::now();
+        let report = event_loop.run().expect("the poll works");
+        assert_eq!(report, Report { finished: 0, forced: 1, upgraded: 0 });
+        assert!(closing.elapsed() < LIMIT / 2, "after {:?}", closing.elapsed());
+    }
+}
+
+#[test]
+fn a_loop_that_is_stopped_drops_what_is_under_way() {
+    let event_loop = EventLoop::bind(localhost(), app).expect("a free port");
+    let mut stuck = connect(event_loop.local_addr());
+    ask(&mut stuck, "/never");
+    event_loop.handle().stop();
+    event_loop.run().expect("the poll works");
+    // Before or after the request was read: an end or a reset, and no answer.
+    let mut answer = Vec::new();
+    let _ = stuck.read_to_end(&mut answer);
+    assert!(answer.is_empty());
+}
+
+#[test]
+fn another_loop_can_carry_it_by_its_descriptor() {
+    let mut inner = EventLoop::bind(localhost(), app).expect("a free port");
+    let mut outer = Poll::new().expect("a poll");
+    let descriptor = inner.as_raw_fd();
+    let mut source = SourceFd(&descriptor);
+    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    let mut client = connect(inner.local_addr());
+    ask(&mut client, "/");
+    let (mut events, started) = (Events::with_capacity(8), Instant::now());
+    while inner.server().stats().closed.total() == 0 {
+        assert!(started.elapsed() < LIMIT);
+        outer.poll(&mut events, inner.timeout()).expect("poll");
+        inner.turn(Some(Duration::ZERO)).expect("the poll works");
+    }
+    assert!(answer(&mut client).ends_with("here"));
+}
+
+/// Panics where no connection is left to be ended for it.
+struct Clumsy;
+
+impl Handler for Clumsy {
+    fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+        reply.send(Response::new(Status::OK).body(b"here"));
+    }
+
+    fn on_close(&mut self, closed: &Closed) {
+        panic!("as the test asked, about {}", closed.id);
+    }
+}
+
+#[test]
+fn a_handler_that_panics_at_a_close_does_not_take_the_loop_along() {
+    let mut event_loop =
+        EventLoop::bind(localhost(), |_| Server::builder(Clumsy)).expect("a free port");
+    for closed in 1..=2 {
+        let (mut client, started) = (connect(event_loop.local_addr()), Instant::now());
+        ask(&mut client, "/");
+        while event_loop.server().stats().closed.total() < closed {
+            assert!(started.elapsed() < LIMIT);
+            event_loop.turn(Some(LIMIT)).expect("the poll works");
+        }
+        assert!(answer(&mut client).ends_with("here"));
+    }
+}
+
+#[test]
+fn a_loop_that_cannot_start_says_why_in_the_terms_of_io() {
+    let taken = TcpListener::bind(LOCALHOST).expect("a free port");
+    let address = taken.local_addr().expect("bound");
+    let error = EventLoop::bind(address, app).expect_err("the port is taken");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    let zero = ConnectionCheck::Interval(Duration::ZERO);
+    let zero = Timeouts { check: zero, ..Timeouts::default() };
+    let error = EventLoop::bind(localhost(), |links| app(links).timeouts(zero)).expect_err("0");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("check_interval"), "{error}");
+}
+
+#[test]
+fn a_loop_has_one_timer_and_none_once_it_is_closed() {
+    let mut event_loop = EventLoop::bind(localhost(), app).expect("a free port");
+    assert_eq!(event_loop.timers_mut().len(), 1);
+    event_loop.handle().close(LIMIT);
+    event_loop.turn(Some(LIMIT)).expect("the poll works");
+    assert!(event_loop.is_done());
+    assert_eq!(event_loop.timers_mut().len(), 0);
+    assert_eq!(event_loop.timeout(), None, "nothing to wake up for");
+}
+
+const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
+#[test]
+fn workers_serve_one_address_and_are_counted_together() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let on_end = Arc::clone(&ended);
+    let workers = Workers::start(localhost(), TWO, app, move || {
+        on_end.fetch_add(1, Ordering::Relaxed);
+    })
+    .expect("a free port");
+    for _ in 0..20 {
+        let mut client = connect(workers.local_addr());
+        ask(&mut client, "/");
+        assert!(answer(&mut client).ends_with("here"));
+    }
+    let started = Instant::now();
+    while workers.gauges().total().server.requests < 20 {
+        assert!(started.elapsed() < LIMIT, "{:?}", workers.gauges());
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!((workers.running(), workers.gauges().iter().count()), (2, 2));
+    workers.close(LIMIT);
+    assert_eq!(workers.join().expect("no error"), Report::default());
+    assert_eq!(ended.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn workers_do_not_share_a_port_that_somebody_has() {
+    let first = Workers::start(localhost(), TWO, app, || ()).expect("a free port");
+    let error = Workers::start(first.local_addr(), TWO, app, || ()).expect_err("it is taken");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let address = first.local_addr();
+    drop(first);
+    drop(Workers::start(address, TWO, app, || ()).expect("it is free again"));
+}

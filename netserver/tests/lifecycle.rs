@@ -1,0 +1,459 @@
+//! The life of connections with production values, on a virtual clock over loopback sockets.
+
+mod common;
+
+use common::{BAD_REQUEST, Client, GET, OK, State, TIMEOUT, World, millis, secs};
+use netserver::{Cause, ConnectionCheck};
+
+/// A check comes every second, and a tick of the wheel is about a millisecond.
+const CHECK: u64 = 1;
+
+// First byte and headers.
+
+#[test]
+fn a_silent_connection_gets_408_at_the_headers_timeout() {
+    let mut world = World::new();
+    let mut client = world.client();
+    world.pass(millis(59_900));
+    assert_eq!((client.state(), client.text().as_str()), (State::Open, ""));
+    world.pass(millis(100 + 1_000 * CHECK + 10));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+    drop(client);
+    world.pass(secs(1));
+    assert_eq!(world.seen.causes(), [Cause::FirstByte]);
+    world.assert_empty();
+}
+
+#[test]
+fn without_a_headers_timeout_the_request_timeout_holds() {
+    let mut world = World::with(|timeouts, _| timeouts.headers = secs(0));
+    let mut client = world.client();
+    world.pass(millis(299_900));
+    assert_eq!(client.state(), State::Open);
+    world.pass(secs(2));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+}
+
+#[test]
+fn without_both_a_silent_connection_stays() {
+    let mut world = World::with(|timeouts, _| {
+        timeouts.headers = secs(0);
+        timeouts.request = secs(0);
+    });
+    let mut client = world.client();
+    world.pass(secs(3600));
+    assert_eq!((client.state(), client.text().as_str()), (State::Open, ""));
+}
+
+#[test]
+fn a_first_byte_timeout_can_be_silent() {
+    let mut world = World::with(|timeouts, _| timeouts.first_byte_silent = true);
+    let mut client = world.client();
+    world.pass(secs(62));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, ""));
+}
+
+#[test]
+fn a_trickled_head_is_not_extended() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let start = world.now;
+    for byte in GET.iter().cycle().take(10_000) {
+        if client.state() != State::Open {
+            break;
+        }
+        client.send(&[if *byte == b'\r' || *byte == b'\n' { b'x' } else { *byte }]);
+        world.pass(millis(400));
+    }
+    let lasted = world.now - start;
+    assert!(lasted >= secs(60) && lasted <= millis(61_500), "{lasted:?}");
+    assert_eq!(client.text(), TIMEOUT);
+}
+
+#[test]
+fn empty_lines_alone_do_not_extend_the_first_byte() {
+    let mut world = World::new();
+    let mut client = world.client();
+    for _ in 0..4 {
+        client.send(b"\r\n");
+        world.pass(secs(15));
+    }
+    world.pass(millis(1_100));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+}
+
+#[test]
+fn empty_lines_before_a_request_are_no_harm() {
+    let mut world = World::new();
+    let mut client = world.client_sending(b"\r\n\r\n");
+    client.send(GET);
+    world.settle();
+    assert_eq!(client.text(), OK);
+}
+
+#[test]
+fn a_request_in_single_bytes_is_served() {
+    let mut world = World::new();
+    let mut client = world.client();
+    for byte in GET {
+        client.send(&[*byte]);
+        world.pass(millis(100));
+    }
+    assert_eq!(client.text(), OK);
+}
+
+#[test]
+fn a_lowered_timeout_holds_for_those_that_wait() {
+    let mut world = World::new();
+    let mut clients: Vec<Client> = (0..200).map(|_| world.client()).collect();
+    world.pass(secs(10));
+    let mut timeouts = world.server.settings().timeouts.clone();
+    timeouts.headers = secs(5);
+    world.server.set_timeouts(timeouts).expect("within the rules");
+    world.pass(millis(1_010));
+    for client in &mut clients {
+        assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+    }
+}
+
+// Bodies.
+
+#[test]
+fn a_body_that_stops_gets_408_at_the_request_timeout() {
+    let mut world = World::with(|timeouts, limits| {
+        limits.min_body_rate = 0;
+        timeouts.min_rate = secs(0);
+    });
+    for head in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"] {
+        let request = format!("POST /echo HTTP/1.1\r\nHost: a\r\n{head}");
+        let mut client = world.client_sending(request.as_bytes());
+        world.pass(millis(299_900));
+        assert_eq!(client.state(), State::Open, "{head}");
+        world.pass(millis(1_200));
+        assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT), "{head}");
+        drop(client);
+        world.pass(secs(1));
+        assert_eq!(world.seen.causes(), [Cause::Body]);
+    }
+    world.assert_empty();
+}
+
+#[test]
+fn a_body_below_the_least_rate_is_ended_and_one_above_is_not() {
+    let mut world = World::new();
+    let head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+    let mut slow = world.client_sending(head);
+    let mut steady = world.client_sending(head);
+    let mut seconds = 0;
+    while slow.state() == State::Open {
+        slow.send(&[b'x'; 100]);
+        steady.send(&[b'x'; 300]);
+        world.pass(secs(1));
+        seconds += 1;
+    }
+    assert!((5..=7).contains(&seconds), "after the first span: {seconds} s");
+    assert_eq!(slow.text(), TIMEOUT);
+    drop(slow);
+    world.settle();
+    assert_eq!(world.seen.causes(), [Cause::MinRate]);
+    for _ in 0..20 {
+        steady.send(&[b'x'; 300]);
+        world.pass(millis(1_000));
+    }
+    assert_eq!(steady.state(), State::Open);
+}
+
+#[test]
+fn a_refused_upload_reads_the_whole_413_and_a_fin() {
+    let mut world = World::new();
+    let head = b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n";
+    let mut client = world.client_sending(head);
+    let chunk = vec![b'x'; 32 * 1024];
+    // The client goes on sending for a while, as clients do, and then notices.
+    for _ in 0..4 {
+        client.send_some(&chunk);
+        world.settle();
+    }
+    assert_eq!(client.state(), State::End, "a FIN and no reset");
+    assert!(client.text().starts_with("HTTP/1.1 413 Content Too Large\r\n"), "{}", client.text());
+    assert!(client.text().ends_with("too large"));
+    client.shut_down_writing();
+    world.settle();
+    world.assert_empty();
+}
+
+// Responses.
+
+#[test]
+fn pipelined_responses_come_in_order_whatever_the_handlers_order() {
+    let mut world = World::new();
+    let later = "GET /later HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3);
+    let mut client = world.client_sending(later.as_bytes());
+    let tickets: Vec<_> = (0..3).map(|_| world.seen.ticket()).collect();
+    for (ticket, body) in tickets.iter().zip(["1", "2", "3"]).rev() {
+        let response = netserver::Response::new(netserver::Status::OK).body(body.as_bytes());
+        assert!(world.server.answer(*ticket, world.now, |_, reply| reply.send(response)));
+    }
+    world.settle();
+    let bodies: Vec<_> =
+        client.text().split("\r\n\r\n").skip(1).map(|s| s[..1].to_owned()).collect();
+    assert_eq!(bodies, ["1", "2", "3"]);
+    assert!(!world.server.wake(tickets[0], world.now), "a ticket is good for one answer");
+}
+
+#[test]
+fn an_error_does_not_overtake_the_response_before_it() {
+    for second in ["GET /x HTTP/1.1\r\nBad Field: x\r\n\r\n", "GET /x HT"] {
+        let mut world = World::new();
+        let request = format!("GET /later HTTP/1.1\r\nHost: a\r\n\r\n{second}");
+        let mut client = world.client_sending(request.as_bytes());
+        if second.ends_with("HT") {
+            world.pass(secs(62));
+        }
+        assert_eq!(client.text(), "", "response 1 is owed first");
+        let ticket = world.seen.ticket();
+        let answer = netserver::Response::new(netserver::Status::OK).body(b"ok");
+        assert!(world.server.answer(ticket, world.now, |_, reply| reply.send(answer)));
+        world.settle();
+        let text = client.text();
+        let (first, rest) = text.split_at(text.find("\r\n\r\nok").expect("response 1") + 6);
+        assert!(first.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        let error = if second.ends_with("HT") { TIMEOUT } else { BAD_REQUEST };
+        assert_eq!(rest, error, "and then the error to {second:?}");
+        assert_eq!(client.state(), State::End);
+    }
+}
+
+#[test]
+fn a_client_that_half_closes_is_answered() {
+    let mut world = World::new();
+    let mut client = world.client_sending(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.shut_down_writing();
+    world.settle();
+    assert_eq!(client.state(), State::Open);
+    let ticket = world.seen.ticket();
+    let answer = netserver::Response::new(netserver::Status::OK).body(b"late");
+    assert!(world.server.answer(ticket, world.now, |_, reply| reply.send(answer)));
+    world.settle();
+    assert!(client.text().ends_with("late"));
+    assert_eq!(client.state(), State::End);
+    world.assert_empty();
+}
+
+#[test]
+fn a_reader_that_stalls_is_cut_off_by_the_write_timeout_and_bounded_until_then() {
+    let mut world = World::new();
+    let client = world.client_sending(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.pass(secs(59));
+    let sent = world.server.stats().bytes_out;
+    assert!(sent < 16 << 20, "only what the sockets hold: {sent}");
+    assert_eq!(world.server.connections(), 1);
+    world.pass(secs(3));
+    assert_eq!(world.seen.causes(), [Cause::WriteStall]);
+    world.assert_empty();
+    drop(client);
+}
+
+#[test]
+fn ten_thousand_pipelined_requests_of_a_client_that_never_reads_stay_bounded() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let burst = GET.repeat(10_000);
+    let mut sent = 0;
+    for _ in 0..100 {
+        sent += client.send_some(&burst[sent..]);
+        world.settle();
+    }
+    // All of them fit into the sockets' buffers or are answered; what is not read stays there.
+    world.pass(secs(1));
+    assert_eq!(client.answers(), 10_000);
+}
+
+#[test]
+fn a_panic_of_the_handler_ends_one_connection_only() {
+    let mut world = World::new();
+    let mut other = world.client_sending(GET);
+    let mut client = world.client_sending(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.text().starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+    assert_eq!(client.state(), State::End);
+    other.send(GET);
+    world.settle();
+    assert_eq!(other.answers(), 2);
+}
+
+#[test]
+fn a_reply_that_is_dropped_is_a_500() {
+    let mut world = World::new();
+    let mut client = world.client_sending(b"GET /drop HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.text().starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+}
+
+// Keep-alive.
+
+#[test]
+fn an_idle_connection_is_closed_in_silence_a_second_after_it_was_told() {
+    let mut world = World::new();
+    let mut client = world.client_sending(GET);
+    assert_eq!(client.text(), OK);
+    world.pass(millis(5_900));
+    assert_eq!(client.state(), State::Open);
+    world.pass(millis(1_200));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, OK));
+    assert_eq!(world.seen.causes(), [Cause::Idle]);
+    world.assert_empty();
+}
+
+#[test]
+fn empty_lines_do_not_keep_an_idle_connection() {
+    let mut world = World::new();
+    let mut client = world.client_sending(GET);
+    for _ in 0..6 {
+        client.send(b"\r\n");
+        world.pass(secs(1));
+    }
+    world.pass(millis(1_100));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, OK));
+}
+
+#[test]
+fn a_partial_second_head_gets_408_not_silence() {
+    let mut world = World::new();
+    let mut client = world.client_sending(GET);
+    client.send(b"GET /second HTTP/1.1\r\nHos");
+    world.pass(secs(10));
+    assert_eq!(client.state(), State::Open, "it is not idle");
+    world.pass(secs(52));
+    assert_eq!(client.text(), format!("{OK}{TIMEOUT}"));
+    assert_eq!(client.state(), State::End);
+}
+
+#[test]
+fn what_arrived_while_the_loop_was_blocked_is_served() {
+    let mut world = World::new();
+    let mut idle = world.client_sending(GET);
+    let mut halfway = world.client_sending(b"GET / HTTP/1.1\r\n");
+    idle.send(GET);
+    halfway.send(b"Host: a\r\n\r\n");
+    world.block(secs(100));
+    // The timers come first in this turn, before the poll has told of the bytes.
+    world.timers.advance(world.now);
+    while let Some(expiry) = world.timers.pop_expired() {
+        assert!(world.server.on_timer(expiry.handle, world.now));
+    }
+    world.settle();
+    assert_eq!((idle.answers(), halfway.answers()), (2, 1));
+    assert_eq!(world.server.stats().rescued, 2);
+}
+
+// Draining.
+
+#[test]
+fn closing_ends_what_is_idle_and_waits_for_what_is_not() {
+    let mut world = World::new();
+    let mut silent = world.client();
+    let mut idle = world.client_sending(GET);
+    let mut busy = world.client_sending(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut half = world.client_sending(b"GET / HTTP/1.1\r\nHost:");
+    let address = world.address();
+    world.server.close(secs(10), world.now);
+    world.settle();
+    assert!(std::net::TcpListener::bind(address).is_ok(), "the port is free at once");
+    assert_eq!((silent.state(), idle.state()), (State::End, State::End));
+    assert_eq!((busy.state(), half.state()), (State::Open, State::Open));
+    assert_eq!(world.timers.len(), 1, "deadlines stay enforced");
+
+    half.send(b" a\r\n\r\n");
+    let ticket = world.seen.ticket();
+    let answer = netserver::Response::new(netserver::Status::OK).body(b"ok");
+    assert!(world.server.answer(ticket, world.now, |_, reply| reply.send(answer)));
+    world.settle();
+    for client in [&mut busy, &mut half] {
+        assert!(client.text().contains("Connection: close\r\n"), "{}", client.text());
+        assert_eq!(client.state(), State::End);
+    }
+    assert!(world.server.is_closed());
+    let report = world.server.report().expect("it was closed");
+    assert_eq!((report.finished, report.forced), (4, 0));
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
+    world.assert_empty();
+}
+
+#[test]
+fn the_grace_period_ends_what_is_stuck() {
+    let mut world = World::new();
+    let mut stuck = world.client_sending(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.server.close(secs(10), world.now);
+    world.pass(millis(9_900));
+    assert!(!world.server.is_closed());
+    world.pass(millis(1_200));
+    assert_ne!(stuck.state(), State::Open);
+    let report = world.server.report().expect("it was closed");
+    assert_eq!((report.finished, report.forced), (0, 1));
+    assert_eq!(world.timers.len(), 0);
+    world.assert_empty();
+    assert!(!world.server.wake(world.seen.ticket(), world.now), "its ticket is stale");
+}
+
+#[test]
+fn deadlines_hold_while_draining() {
+    let mut world = World::new();
+    let mut half = world.client_sending(b"GET / HTTP/1.1\r\nHost:");
+    world.server.close(secs(1000), world.now);
+    world.pass(secs(62));
+    assert_eq!((half.state(), half.text().as_str()), (State::End, TIMEOUT));
+    drop(half);
+    world.pass(secs(1));
+    assert!(world.server.is_closed());
+    assert_eq!(world.timers.len(), 0);
+}
+
+// The exact check.
+
+#[test]
+fn an_exact_check_comes_with_the_deadline_and_is_not_armed_without_connections() {
+    let mut world = World::with(|timeouts, _| timeouts.check = ConnectionCheck::Exact);
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
+    let mut silent = world.client();
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (1, 1));
+    let mut idle = world.client_sending(GET);
+    assert_eq!(world.timers.len(), 1, "one entry, however many connections");
+    world.pass(millis(5_999));
+    assert_eq!(idle.state(), State::Open);
+    world.pass(millis(4));
+    assert_eq!((idle.state(), idle.text().as_str()), (State::End, OK));
+    world.pass(millis(59_999 - 6_003));
+    assert_eq!(silent.state(), State::Open);
+    world.pass(millis(4));
+    assert_eq!((silent.state(), silent.text().as_str()), (State::End, TIMEOUT));
+    drop(silent);
+    world.settle();
+    assert_eq!(world.timers.len(), 0, "nobody is left");
+    world.assert_empty();
+}
+
+#[test]
+fn an_exact_check_costs_no_timer_operation_per_request() {
+    let mut world = World::with(|timeouts, _| timeouts.check = ConnectionCheck::Exact);
+    let mut client = world.client_sending(GET);
+    let before = world.timers.counters();
+    for _ in 0..500 {
+        client.send(GET);
+        world.pass(millis(1));
+    }
+    assert_eq!(client.answers(), 501);
+    let after = world.timers.counters();
+    assert_eq!((after.armed, after.rescheduled), (before.armed, before.rescheduled));
+}
+
+#[test]
+fn an_exact_check_ends_a_drain_on_time() {
+    let mut world = World::with(|timeouts, _| timeouts.check = ConnectionCheck::Exact);
+    let stuck = world.client_sending(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.server.close(secs(10), world.now);
+    world.pass(millis(9_998));
+    assert!(!world.server.is_closed());
+    world.pass(millis(5));
+    assert!(world.server.is_closed());
+    assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
+    drop(stuck);
+}
