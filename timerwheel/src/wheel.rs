@@ -12,19 +12,21 @@
 //! ```
 
 mod advance;
+mod arm;
 mod check;
+mod expire;
 mod next;
 mod sweep;
 
 use core::fmt;
 
-use crate::due::{Due, DueEntry};
+use crate::due::Due;
 use crate::filing::Filing;
 use crate::full::Full;
 use crate::handle::{TimerHandle, WheelId};
 use crate::interval::Interval;
 use crate::level::Place;
-use crate::store::{Armed, Entry, Kind, Store};
+use crate::store::{Armed, Kind, Store};
 
 /// A hierarchical timer wheel: entries of `T` by deadline, in ticks, each known by a handle.
 ///
@@ -349,45 +351,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     // Private.
 
-    /// Arms where nothing has to grow; all else is left to a call in tail position, so that the
-    /// usual way neither calls nor saves anything.
-    #[inline]
-    fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
-        if let Some((index, entry)) = self.store.vacancy()
-            && let Entry::Vacant { generation, filed: recorded } = *entry
-            && let Some(filed) = self.filing.ready_place(self.now, deadline, recorded)
-        {
-            self.filing.file_at(filed, deadline, index, recorded);
-            let armed = self.armings;
-            *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
-            self.armings += 1;
-            self.store.filled();
-            return TimerHandle { wheel: self.id, index, generation };
-        }
-        self.arm_growing(deadline, value, kind)
-    }
-
-    #[inline(never)]
-    fn arm_growing(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
-        self.store.make_room();
-        let armed = self.next_arming();
-        let Some((index, entry)) = self.store.vacancy() else { unreachable!("room has been made") };
-        let Entry::Vacant { generation, filed } = *entry else {
-            unreachable!("a free number has no armed entry")
-        };
-        let filed = self.filing.file(self.now, deadline, index, filed);
-        *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
-        self.store.filled();
-        TimerHandle { wheel: self.id, index, generation }
-    }
-
-    #[inline]
-    fn next_arming(&mut self) -> u64 {
-        let armed = self.armings;
-        self.armings += 1;
-        armed
-    }
-
     #[inline]
     fn locate(&self, handle: TimerHandle) -> Option<&Armed<T>> {
         if handle.wheel != self.id {
@@ -402,75 +365,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return None;
         }
         self.store.armed_mut(handle.index).filter(|entry| entry.generation == handle.generation)
-    }
-
-    #[inline(never)]
-    fn cancel_after_upkeep(&mut self, handle: TimerHandle) -> Option<T> {
-        self.store.reserve_free();
-        self.look_at_the_balance();
-        self.cancel(handle)
-    }
-
-    /// Files an armed entry for another deadline, as of now.
-    #[inline(never)]
-    fn refile(&mut self, index: u32, deadline: u64) -> bool {
-        let armed = self.next_arming();
-        let Some(entry) = self.store.armed_mut(index) else { return false };
-        entry.deadline = deadline;
-        entry.armed = armed;
-        let before = entry.filed;
-        let interval = entry.kind == Kind::Interval;
-        let filed = self.filing.file(self.now, deadline, index, before);
-        entry.filed = filed;
-        if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
-            rhythm.restart();
-        }
-        if filed != before {
-            self.left_a_record();
-            self.look_at_the_balance();
-        }
-        true
-    }
-
-    /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
-    fn pop_due(&mut self) -> Option<Expired<T>> {
-        loop {
-            let due = self.due.front()?;
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
-            if let Some(entry) = self.store.remove_if(due.index, is_once) {
-                self.due.pop_front();
-                let Armed { value, generation, deadline, .. } = entry;
-                let handle = TimerHandle { wheel: self.id, index: due.index, generation };
-                let late = self.now.saturating_sub(deadline);
-                return Some(Expired { handle, value, deadline, late, missed: 0 });
-            }
-            if self.is_armed(due.index, due.armed) {
-                return self.pop_interval(due);
-            }
-            self.due.pop_front();
-        }
-    }
-
-    fn pop_interval(&mut self, due: DueEntry) -> Option<Expired<T>> {
-        let DueEntry { deadline, index, .. } = due;
-        let entry = self.store.armed(index)?;
-        let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
-        // The caller's code runs first: if it panics, the entry is still due and nothing has
-        // changed.
-        let value = self.clone?(&entry.value);
-        self.due.pop_front();
-        let skip = deadline < self.skip_before;
-        let (next, missed) = self.store.rhythm_mut(index)?.next(deadline, self.now, skip);
-        let armed = self.next_arming();
-        let filed = self.filing.file(self.now, next, index, Place::NONE);
-        let entry = self.store.armed_mut(index)?;
-        entry.deadline = next;
-        entry.armed = armed;
-        entry.filed = filed;
-        let late = self.now.saturating_sub(deadline);
-        Some(Expired { handle, value, deadline, late, missed })
     }
 
     /// Leaves an empty wheel behind, of another identity, so that old handles are stale without
