@@ -69,6 +69,8 @@ pub struct TimerWheel<T, const BITS: u32 = 8> {
     /// Intervals due before this tick do not make up for what they missed.
     skip_before: u64,
     limit: usize,
+    /// Entries filed nearer to their deadline by `advance`.
+    cascaded: u64,
 }
 
 /// An entry that is due, handed out by [`TimerWheel::pop_expired`].
@@ -109,6 +111,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             sweep: sweep::Sweep::new(),
             skip_before: 0,
             limit: usize::MAX,
+            cascaded: 0,
         }
     }
 
@@ -308,6 +311,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub fn due_len(&self) -> usize {
         self.due.len()
+    }
+
+    /// How often `advance` has filed an entry anew, nearer to its deadline: the price of the levels.
+    pub fn cascaded(&self) -> u64 {
+        self.cascaded
     }
 
     /// Timers there is room for without allocating places.

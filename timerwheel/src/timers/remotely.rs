@@ -59,8 +59,12 @@ impl<T> Timers<T> {
             Command::Reschedule { deadline, cell } => {
                 let handle = cell.lock().handle;
                 let tick = self.clock.deadline(deadline);
-                if let Some(handle) = handle {
-                    self.counters.rescheduled += u64::from(self.wheel.reschedule(handle, tick));
+                if let Some(handle) = handle
+                    && let Some(item) = self.wheel.get_mut(handle)
+                {
+                    let earlier = tick < std::mem::replace(&mut item.asked, tick);
+                    self.counters.moved(earlier);
+                    self.wheel.reschedule(handle, tick);
                 }
             }
         }
