@@ -22,7 +22,9 @@ fn main() {
         if std::env::args().any(|argument| argument == "--quick") { &SIZES[..3] } else { &SIZES };
     println!("\n## Bytes per armed timer, value of 8 bytes included, handles not\n");
     print!("{:<30}", "");
-    sizes.iter().for_each(|size| print!("{size:>12}"));
+    for size in sizes {
+        print!("{size:>12}");
+    }
     println!();
     row::<peers::wheel::Ours>(sizes);
     row::<peers::btree_map::Map>(sizes);

@@ -74,6 +74,7 @@ fn main() {
 /// Which peers are exact: in what they fire, and in their next deadline as well.
 #[derive(Debug)]
 struct Exact {
+    on_time: Vec<bool>,
     fires: Vec<bool>,
     answers: Vec<bool>,
 }
@@ -93,9 +94,10 @@ fn print_findings() -> Exact {
         "next too late",
         "panics"
     );
-    let mut exact = Exact { fires: Vec::new(), answers: Vec::new() };
+    let mut exact = Exact { on_time: Vec::new(), fires: Vec::new(), answers: Vec::new() };
     for peer in ALL {
         let found = peer.check();
+        exact.on_time.push(found.on_time());
         exact.fires.push(found.exact());
         exact.answers.push(found.exact_next());
         if found.unchecked {
@@ -137,7 +139,9 @@ fn print_times(plan: &Plan, workload: Workload, exact: &Exact) {
     let sizes = workload.fixed_size().map_or_else(|| plan.sizes.clone(), |size| vec![size]);
     println!("\n## {title}: ns per {unit} (ratio to ours in the same round)\n");
     print!("{:<30}", "");
-    sizes.iter().for_each(|size| print!("{size:>22}"));
+    for size in &sizes {
+        print!("{size:>22}");
+    }
     println!();
     let columns: Vec<_> = sizes.iter().map(|size| run_all(plan, workload, *size, exact)).collect();
     for (at, peer) in ALL.iter().enumerate() {
@@ -145,16 +149,32 @@ fn print_times(plan: &Plan, workload: Workload, exact: &Exact) {
             continue;
         }
         print!("{:<30}", peer.name);
-        columns.iter().for_each(|column| print!("{:>22}", cell(&column[at])));
+        for column in &columns {
+            print!("{:>22}", cell(&column[at]));
+        }
         println!();
     }
-    print!("{:<30}", "ours to the best exact peer");
-    for column in &columns {
+    // Who fires on time may still fire out of order; who answers wrongly has not answered.
+    let answers = workload.needs().next_deadline;
+    print_ratios("ours to the best exact peer", &columns, |at, runs| {
+        exact.fires[at] && !runs.differs
+    });
+    print_ratios("ours to the best on time", &columns, |at, runs| {
+        exact.on_time[at] && !(answers && runs.differs)
+    });
+}
+
+/// The time of ours in parts of that of the fastest peer that counts.
+fn print_ratios(title: &str, columns: &[Vec<Runs>], counts: impl Fn(usize, &Runs) -> bool) {
+    print!("{title:<30}");
+    for column in columns {
         let best = (1..ALL.len())
-            .filter(|&at| exact.fires[at] && !column[at].differs && !column[at].ratios.is_empty())
-            .map(|at| median(&column[at].ratios))
-            .fold(f64::INFINITY, f64::min);
-        print!("{:>22}", format!("{:.2}", 1.0 / best));
+            .filter(|&at| !column[at].ratios.is_empty() && counts(at, &column[at]))
+            .min_by(|a, b| median(&column[*a].ratios).total_cmp(&median(&column[*b].ratios)));
+        let cell = best.map_or("–".into(), |at| {
+            format!("{:.2} {:.12}", 1.0 / median(&column[at].ratios), ALL[at].name)
+        });
+        print!("{cell:>22}");
     }
     println!();
 }

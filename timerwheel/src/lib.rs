@@ -6,6 +6,7 @@
 //! loop: mio, epoll, `io_uring`, an executor, a game, a simulation.
 //!
 //! - [`TimerWheel`] counts ticks of `u64`, whatever they are. `no_std` with `alloc`.
+//! - [`SameDelay`] is for many timers of one delay: a queue, with an exact next deadline for free.
 //! - [`Timers`] is the wheel in [`Instant`](std::time::Instant) and
 //!   [`Duration`](std::time::Duration), with what a loop needs around it: a timeout for the
 //!   poller, guards that cancel on drop, remotes for other threads, slack, intervals without
@@ -120,6 +121,7 @@ mod level;
 mod radix;
 #[cfg(feature = "std")]
 mod remote;
+mod same_delay;
 mod segments;
 mod slot;
 mod store;
@@ -136,6 +138,7 @@ pub use handle::TimerHandle;
 pub use interval::{Interval, MissedTicks, ZeroPeriod};
 #[cfg(feature = "std")]
 pub use remote::{ArmError, ArmErrorReason, Remote, RemoteTimer, RescheduleError};
+pub use same_delay::SameDelay;
 #[cfg(feature = "std")]
 pub use timers::{Counters, Expiry, JumpPolicy, Jumps, Period, TimerOptions, Timers};
 pub use wheel::{Expired, TimerWheel};

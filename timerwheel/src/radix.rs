@@ -36,7 +36,9 @@ pub(crate) fn sort_by_deadline(entries: &mut [DueEntry], scratch: &mut Vec<DueEn
 fn distribute(from: &[DueEntry], to: &mut [DueEntry], shift: u32) {
     let digit = |entry: &DueEntry| ((entry.deadline >> shift) & 0xff) as usize;
     let mut places = [0; 256];
-    from.iter().for_each(|entry| places[digit(entry)] += 1);
+    for entry in from {
+        places[digit(entry)] += 1;
+    }
     let mut start = 0;
     for place in &mut places {
         start += core::mem::replace(place, start);

@@ -116,6 +116,7 @@ impl End {
         Self(chunk as u64 * WORDS as u64 + 1)
     }
 
+    #[allow(clippy::cast_possible_truncation)] // only the low bits are wanted
     const fn word(self) -> usize {
         self.0 as usize % WORDS
     }

@@ -229,6 +229,14 @@ impl<T> Store<T> {
         Some(&mut rhythms[index as usize % SEGMENT])
     }
 
+    /// An armed interval with its rhythm.
+    #[inline]
+    pub(crate) fn interval_mut(&mut self, index: u32) -> Option<(&mut Armed<T>, &mut Rhythm)> {
+        let Some(Entry::Armed(armed)) = self.entries.get_mut(index) else { return None };
+        let rhythms = self.rhythms.get_mut(index as usize / SEGMENT)?.as_mut()?;
+        Some((armed, &mut rhythms[index as usize % SEGMENT]))
+    }
+
     /// No slot holds a record of a vacant number any more.
     pub(crate) fn forget_records(&mut self) {
         for entry in self.entries.iter_mut() {

@@ -322,10 +322,10 @@ impl<T> Timers<T> {
     fn move_to(&mut self, handle: TimerHandle, deadline: Instant) -> bool {
         let tick = self.clock.deadline(deadline);
         let Some(item) = self.wheel.get_mut(handle) else { return false };
-        item.asked = tick;
+        let earlier = tick < core::mem::replace(&mut item.asked, tick);
         #[cfg(feature = "audit")]
         item.record.rearmed(self.now);
-        self.counters.rescheduled += 1;
+        self.counters.moved(earlier);
         self.wheel.reschedule(handle, tick);
         self.wheel.set_phase(handle, self.clock.phase(deadline));
         true

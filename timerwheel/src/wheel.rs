@@ -12,19 +12,21 @@
 //! ```
 
 mod advance;
+mod arm;
 mod check;
+mod expire;
 mod next;
 mod sweep;
 
 use core::fmt;
 
-use crate::due::{Due, DueEntry};
+use crate::due::Due;
 use crate::filing::Filing;
 use crate::full::Full;
 use crate::handle::{TimerHandle, WheelId};
 use crate::interval::Interval;
 use crate::level::Place;
-use crate::store::{Armed, Entry, Kind, Store};
+use crate::store::{Armed, Kind, Store};
 
 /// A hierarchical timer wheel: entries of `T` by deadline, in ticks, each known by a handle.
 ///
@@ -69,6 +71,8 @@ pub struct TimerWheel<T, const BITS: u32 = 8> {
     /// How far into the tick `now` the time is, in 2^-32 of it; 0 when ticks are all there is.
     part: u32,
     limit: usize,
+    /// Entries filed nearer to their deadline by `advance`.
+    cascaded: u64,
 }
 
 /// An entry that is due, handed out by [`TimerWheel::pop_expired`].
@@ -110,6 +114,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             skip_before: 0,
             part: 0,
             limit: usize::MAX,
+            cascaded: 0,
         }
     }
 
@@ -327,6 +332,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.due.len()
     }
 
+    /// How often `advance` has filed an entry anew, nearer to its deadline: the price of the levels.
+    pub fn cascaded(&self) -> u64 {
+        self.cascaded
+    }
+
     /// Timers there is room for without allocating places.
     pub fn capacity(&self) -> usize {
         self.store.capacity()
@@ -375,45 +385,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     // Private.
 
-    /// Arms where nothing has to grow; all else is left to a call in tail position, so that the
-    /// usual way neither calls nor saves anything.
-    #[inline]
-    fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
-        if let Some((index, entry)) = self.store.vacancy()
-            && let Entry::Vacant { generation, filed: recorded } = *entry
-            && let Some(filed) = self.filing.ready_place(self.now, deadline, recorded)
-        {
-            self.filing.file_at(filed, deadline, index, recorded);
-            let armed = self.armings;
-            *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
-            self.armings += 1;
-            self.store.filled();
-            return TimerHandle { wheel: self.id, index, generation };
-        }
-        self.arm_growing(deadline, value, kind)
-    }
-
-    #[inline(never)]
-    fn arm_growing(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
-        self.store.make_room();
-        let armed = self.next_arming();
-        let Some((index, entry)) = self.store.vacancy() else { unreachable!("room has been made") };
-        let Entry::Vacant { generation, filed } = *entry else {
-            unreachable!("a free number has no armed entry")
-        };
-        let filed = self.filing.file(self.now, deadline, index, filed);
-        *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
-        self.store.filled();
-        TimerHandle { wheel: self.id, index, generation }
-    }
-
-    #[inline]
-    fn next_arming(&mut self) -> u64 {
-        let armed = self.armings;
-        self.armings += 1;
-        armed
-    }
-
     #[inline]
     fn locate(&self, handle: TimerHandle) -> Option<&Armed<T>> {
         if handle.wheel != self.id {
@@ -441,94 +412,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
-    #[inline(never)]
-    fn cancel_after_upkeep(&mut self, handle: TimerHandle) -> Option<T> {
-        self.store.reserve_free();
-        self.look_at_the_balance();
-        self.cancel(handle)
-    }
-
-    /// Files an armed entry for another deadline, as of now.
-    #[inline(never)]
-    fn refile(&mut self, index: u32, deadline: u64) -> bool {
-        let armed = self.next_arming();
-        let Some(entry) = self.store.armed_mut(index) else { return false };
-        entry.deadline = deadline;
-        entry.armed = armed;
-        let before = entry.filed;
-        let interval = entry.kind == Kind::Interval;
-        let filed = self.filing.file(self.now, deadline, index, before);
-        entry.filed = filed;
-        if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
-            rhythm.restart(0);
-        }
-        if before == Place::DUE {
-            self.left_the_queue();
-        } else if filed != before {
-            self.left_a_record();
-            self.look_at_the_balance();
-        }
-        true
-    }
-
-    /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
-    fn pop_due(&mut self) -> Option<Expired<T>> {
-        // Garbage is measured by the timers that are left, so it can also become too much by
-        // timers that fire.
-        if self.sweep_is_due() {
-            self.look_at_the_balance();
-        }
-        loop {
-            let due = self.due.front()?;
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
-            if let Some(entry) = self.store.remove_if(due.index, is_once) {
-                self.due.pop_front();
-                self.spend_credit();
-                let Armed { value, generation, deadline, .. } = entry;
-                let handle = TimerHandle { wheel: self.id, index: due.index, generation };
-                let late = self.now.saturating_sub(deadline);
-                return Some(Expired { handle, value, deadline, late, missed: 0 });
-            }
-            if self.is_armed(due.index, due.armed) {
-                return self.pop_interval(due);
-            }
-            self.due.pop_gone();
-        }
-    }
-
-    fn pop_interval(&mut self, due: DueEntry) -> Option<Expired<T>> {
-        let DueEntry { deadline, index, .. } = due;
-        let entry = self.store.armed(index)?;
-        let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
-        // The caller's code runs first: if it panics, the entry is still due and nothing has
-        // changed.
-        let value = self.clone?(&entry.value);
-        self.due.pop_front();
-        let skip = deadline < self.skip_before;
-        let rhythm = self.store.rhythm_mut(index)?;
-        let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
-        let armed = self.next_arming();
-        let filed = self.filing.file(self.now, next, index, Place::NONE);
-        let entry = self.store.armed_mut(index)?;
-        entry.deadline = next;
-        entry.armed = armed;
-        entry.filed = filed;
-        let late = self.now.saturating_sub(deadline);
-        Some(Expired { handle, value, deadline, late, missed })
-    }
-
-    /// An entry that was due has been cancelled or moved.
-    #[cold]
-    #[inline(never)]
-    fn left_the_queue(&mut self) {
-        if self.due.leave() {
-            let store = &self.store;
-            self.due.retain(|due| store.is_armed(due.index, due.armed));
-        }
-    }
-
     /// Leaves an empty wheel behind, of another identity, so that old handles are stale without
     /// touching a single place.
     fn take_all(&mut self) -> Store<T> {
@@ -538,6 +421,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         empty.part = self.part;
         empty.limit = self.limit;
         empty.filing = self.filing.renewed();
+        empty.cascaded = self.cascaded;
         core::mem::replace(self, empty).store
     }
 }

@@ -304,3 +304,23 @@ fn after_a_jump_delays_can_be_as_they_were() {
     }
     assert!((588..=591).contains(&seconds), "590 s were left, and are: {seconds}");
 }
+
+#[test]
+fn the_counters_tell_what_has_happened() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let first = timers.insert(base + ms(600), 1);
+    let second = timers.insert(base + ms(700), 2);
+    assert!(timers.reschedule(first, base + ms(800)));
+    assert!(timers.reschedule(first, base + ms(500)));
+    assert_eq!(timers.cancel(second), Some(2));
+    for millis in [100, 400, 502] {
+        timers.advance(base + ms(millis));
+    }
+    assert_eq!(pop(&mut timers), [1]);
+    let counters = timers.counters();
+    assert_eq!((counters.armed, counters.cancelled, counters.fired), (2, 1, 1));
+    assert_eq!((counters.rescheduled_earlier, counters.rescheduled_later), (1, 1));
+    assert_eq!((counters.advances, counters.idle_advances), (3, 2));
+    assert!((1..=2).contains(&counters.cascaded), "filed anew on its way: {}", counters.cascaded);
+}

@@ -50,11 +50,16 @@ impl fmt::Display for Fault {
 }
 
 impl Findings {
-    /// Nothing early, late, lost, out of order or mistaken for another.
-    pub(crate) fn exact(&self) -> bool {
+    /// Nothing early, late, lost or mistaken for another.
+    pub(crate) fn on_time(&self) -> bool {
         !self.unchecked
-            && self.early.times + self.late.times + self.out_of_order + self.lost == 0
+            && self.early.times + self.late.times + self.lost == 0
             && self.wrong_cancels + self.panics == 0
+    }
+
+    /// On time, and in order.
+    pub(crate) fn exact(&self) -> bool {
+        self.on_time() && self.out_of_order == 0
     }
 
     /// Exact in its next deadline as well.
@@ -200,7 +205,7 @@ impl<P: Peer> Trial<P> {
         let handle = self.peer.insert(deadline, self.value);
         self.arm(self.value, deadline);
         if self.handles.len() == HANDLES {
-            self.cancel((self.value % HANDLES as u64) as usize);
+            self.cancel(usize::try_from(self.arming).unwrap_or(0) % HANDLES);
         }
         self.handles.push((self.value, handle));
         self.value += 1;

@@ -57,6 +57,7 @@ pub(crate) const fn period_of(value: u64) -> u64 {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent of each other: a table, not a state
 pub(crate) struct Ability {
     /// The time is an argument. Without it, only what needs no time can be measured or checked.
     pub(crate) virtual_time: bool,

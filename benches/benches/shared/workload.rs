@@ -46,6 +46,7 @@ pub(crate) enum Workload {
 
 /// What a workload asks of a peer.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // the other side of that table
 pub(crate) struct Needs {
     pub(crate) virtual_time: bool,
     pub(crate) next_deadline: bool,
@@ -113,7 +114,7 @@ impl Workload {
     }
 
     pub(crate) const fn needs(self) -> Needs {
-        let moves_time = !matches!(self, Self::Insert | Self::Cancel);
+        let moves_time = !matches!(self, Self::InsertCancel | Self::Insert | Self::Cancel);
         let far = match self {
             Self::Sparse => 1 << 40,
             Self::Mixed | Self::OneAdvance => 1 << 32,

@@ -177,7 +177,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.expiring {
             self.expire(now);
         }
-        self.check.arm_for(self.next_check(now), timers);
+        if self.check.is_exact() {
+            self.check.arm_for(self.next_check(now), timers);
+        }
     }
 
     /// Answers a request that was put off with [`Reply::later`]. False if the ticket is stale: the

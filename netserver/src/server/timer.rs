@@ -37,14 +37,12 @@ impl<T: Copy> CheckTimer<T> {
         Self { value, every, armed }
     }
 
-    /// In exact mode, sees to it that the check comes at the deadline, or not at all.
+    /// Sees to it that the check comes at the deadline, or not at all.
     ///
     /// A timer that is armed for earlier is left alone: it costs one check that finds nothing, and
     /// then is armed right; moving it with every request would cost an operation for each.
     pub(super) fn arm_for(&mut self, deadline: Option<Instant>, timers: &mut Timers<T>) {
-        if self.every.is_some() {
-            return;
-        }
+        debug_assert!(self.is_exact());
         let Some(deadline) = deadline else { return self.armed = None };
         match &mut self.armed {
             Some(armed) if armed.deadline.is_some_and(|before| before <= deadline) => {}
@@ -62,7 +60,7 @@ impl<T: Copy> CheckTimer<T> {
     /// Whether this expiry is the check's. A one-shot is spent by it.
     pub(super) fn take_expiry(&mut self, handle: TimerHandle) -> bool {
         let mine = self.handle() == Some(handle);
-        if mine && self.every.is_none() {
+        if mine && self.is_exact() {
             self.armed = None;
         }
         mine
@@ -70,6 +68,11 @@ impl<T: Copy> CheckTimer<T> {
 }
 
 impl<T> CheckTimer<T> {
+    /// Whether it is armed for what expires next, and not at an interval.
+    pub(super) fn is_exact(&self) -> bool {
+        self.every.is_none()
+    }
+
     /// Cancels the entry: there is nothing left to check.
     pub(super) fn release(&mut self) {
         self.armed = None;

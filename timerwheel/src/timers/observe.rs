@@ -12,8 +12,12 @@ pub struct Counters {
     pub cancelled: u64,
     /// Expiries handed out.
     pub fired: u64,
-    /// Timers moved to another deadline.
-    pub rescheduled: u64,
+    /// Timers moved to an earlier deadline.
+    pub rescheduled_earlier: u64,
+    /// Timers moved to a later deadline, or to the same one.
+    pub rescheduled_later: u64,
+    /// Times that an entry of the wheel was filed anew, nearer to its deadline.
+    pub cascaded: u64,
     /// Calls of [`advance`](Timers::advance).
     pub advances: u64,
     /// Of those, with nothing due.
@@ -77,12 +81,23 @@ impl<T> Timers<T> {
 
     /// What has happened so far.
     pub fn counters(&self) -> Counters {
-        Counters { coalesced: self.coalesced.saved, ..self.counters }
+        let coalesced = self.coalesced.saved;
+        Counters { coalesced, cascaded: self.wheel.cascaded(), ..self.counters }
     }
 
     /// The tick that the last [`advance`](Self::advance) came to.
     pub fn tick(&self) -> u64 {
         self.wheel.now()
+    }
+}
+
+impl Counters {
+    pub(super) fn moved(&mut self, earlier: bool) {
+        if earlier {
+            self.rescheduled_earlier += 1;
+        } else {
+            self.rescheduled_later += 1;
+        }
     }
 }
 

@@ -80,6 +80,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 _ => {}
             }
         }
+        self.cascaded += later as u64;
         for &index in &records[..later] {
             if let Some(entry) = self.store.armed_mut(index) {
                 entry.filed = self.filing.file(self.now, entry.deadline, index, Place::NONE);

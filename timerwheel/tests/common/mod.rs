@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // each test program uses its part
 
+pub(crate) mod bytes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use timerwheel::{Interval, MissedTicks, TimerHandle, TimerWheel};

@@ -1,5 +1,7 @@
 //! Timers that come and go, most of them cancelled.
 
+use std::collections::VecDeque;
+
 use fastrand::Rng;
 
 use super::Outcome;
@@ -184,16 +186,16 @@ pub(super) fn timeouts<P: Peer>(size: usize) -> Outcome {
     let operations = size.max(200_000);
     let answered: Vec<bool> = (0..size + operations).map(|_| rng.u8(0..20) != 0).collect();
     let mut peer = P::new(size + operations / 10 + 100);
-    let mut handles: std::collections::VecDeque<_> =
-        (0..size as u64).map(|value| (value, peer.insert(TIMEOUT, value))).collect();
+    let mut handles: VecDeque<_> =
+        (0..size).map(|nth| (nth, peer.insert(TIMEOUT, nth as u64))).collect();
     let mut unanswered = Vec::with_capacity(answered.len());
     let mut now = 0;
     let mut digest = Digest::default();
     let ((), time) = measured(|| {
-        for (turn, value) in (0..operations).zip(size as u64..) {
-            handles.push_back((value, peer.insert(now + TIMEOUT, value)));
+        for (turn, nth) in (0..operations).zip(size..) {
+            handles.push_back((nth, peer.insert(now + TIMEOUT, nth as u64)));
             let Some((oldest, handle)) = handles.pop_front() else { continue };
-            if answered[oldest as usize] {
+            if answered[oldest] {
                 digest.add(peer.cancel(handle).unwrap_or(u64::MAX));
             } else {
                 unanswered.push(handle);

@@ -31,19 +31,23 @@ fn refresh<P: Peer>(size: usize, order: &[u32], delay: u64, moves_per_tick: usiz
     Outcome { time, operations: order.len() as u64, digest }
 }
 
+fn number(size: usize) -> u32 {
+    u32::try_from(size).expect("fewer timers than 2^32")
+}
+
 fn moves(size: usize) -> usize {
     (4 * size).clamp(200_000, 4_000_000)
 }
 
 pub(super) fn reschedule<P: Peer>(size: usize) -> Outcome {
     let mut rng = rng();
-    let order: Vec<_> = (0..moves(size)).map(|_| rng.u32(..size as u32)).collect();
+    let order: Vec<_> = (0..moves(size)).map(|_| rng.u32(..number(size))).collect();
     refresh::<P>(size, &order, 30_000, 100)
 }
 
 /// Connections take turns, as they do under load.
 pub(super) fn keep_alive<P: Peer>(size: usize) -> Outcome {
-    let order: Vec<_> = (0..size as u32).cycle().take(moves(size)).collect();
+    let order: Vec<_> = (0..number(size)).cycle().take(moves(size)).collect();
     refresh::<P>(size, &order, 5_000, 1_000)
 }
 

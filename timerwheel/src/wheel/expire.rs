@@ -1,0 +1,64 @@
+//! Handing out what is due.
+
+use super::{Expired, TimerWheel};
+use crate::due::DueEntry;
+use crate::handle::TimerHandle;
+use crate::level::Place;
+use crate::store::{Armed, Kind};
+
+impl<T, const BITS: u32> TimerWheel<T, BITS> {
+    /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
+    pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
+        // Garbage is measured by the timers that are left, so it can also become too much by
+        // timers that fire.
+        if self.sweep_is_due() {
+            self.look_at_the_balance();
+        }
+        loop {
+            let due = self.due.front()?;
+            // The arming number is unique, so it proves that the entry is the one collected, and
+            // was neither cancelled nor moved since.
+            let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
+            if let Some(entry) = self.store.remove_if(due.index, is_once) {
+                self.due.pop_front();
+                self.spend_credit();
+                let Armed { value, generation, deadline, .. } = entry;
+                let handle = TimerHandle { wheel: self.id, index: due.index, generation };
+                let late = self.now.saturating_sub(deadline);
+                return Some(Expired { handle, value, deadline, late, missed: 0 });
+            }
+            if self.is_armed(due.index, due.armed) {
+                return self.pop_interval(due);
+            }
+            self.due.pop_gone();
+        }
+    }
+
+    fn pop_interval(&mut self, due: DueEntry) -> Option<Expired<T>> {
+        let DueEntry { deadline, index, .. } = due;
+        let (entry, rhythm) = self.store.interval_mut(index)?;
+        // The caller's code runs first: if it panics, the entry is still due and nothing has
+        // changed.
+        let value = self.clone?(&entry.value);
+        self.due.pop_front();
+        let skip = deadline < self.skip_before;
+        let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
+        entry.deadline = next;
+        entry.armed = self.armings;
+        entry.filed = self.filing.file(self.now, next, index, Place::NONE);
+        self.armings += 1;
+        let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
+        let late = self.now.saturating_sub(deadline);
+        Some(Expired { handle, value, deadline, late, missed })
+    }
+
+    /// An entry that was due has been cancelled or moved.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn left_the_queue(&mut self) {
+        if self.due.leave() {
+            let store = &self.store;
+            self.due.retain(|due| store.is_armed(due.index, due.armed));
+        }
+    }
+}
