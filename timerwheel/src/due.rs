@@ -31,12 +31,17 @@ pub(crate) struct Due {
     unordered: bool,
     /// Parts ordered in themselves are not in order among each other.
     crossed: bool,
+    /// Entries in the queue that were cancelled or moved since.
+    gone: usize,
     /// For sorting; empty in between.
     scratch: Vec<DueEntry>,
 }
 
 /// Room kept when the queue runs empty; the rest of a peak is given back.
 const KEPT: usize = 4096;
+
+/// So many cancelled or moved entries may always be in the queue.
+const GONE: usize = 64;
 
 impl Due {
     pub(crate) const fn new() -> Self {
@@ -46,12 +51,14 @@ impl Due {
             unordered_from: 0,
             unordered: false,
             crossed: false,
+            gone: 0,
             scratch: Vec::new(),
         }
     }
 
+    /// Entries that are due and neither cancelled nor moved since.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len() - self.head
+        self.queue.len() - self.head - self.gone
     }
 
     /// Makes room for what an `advance` collects.
@@ -125,6 +132,28 @@ impl Due {
                 self.queue.shrink_to(KEPT);
             }
         }
+    }
+
+    /// [`pop_front`](Self::pop_front) of an entry that was cancelled or moved.
+    pub(crate) fn pop_gone(&mut self) {
+        self.gone -= 1;
+        self.pop_front();
+    }
+
+    /// An entry of the queue was cancelled or moved. True if so many were that it is time to
+    /// [`retain`](Self::retain) the others: then that costs O(1) for each of them.
+    pub(crate) fn leave(&mut self) -> bool {
+        self.gone += 1;
+        self.gone >= self.len().max(GONE)
+    }
+
+    /// Keeps what is still due.
+    pub(crate) fn retain(&mut self, is_due: impl FnMut(&DueEntry) -> bool) {
+        self.queue.drain(..self.head);
+        self.head = 0;
+        self.queue.retain(is_due);
+        self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
+        self.gone = 0;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {

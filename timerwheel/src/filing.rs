@@ -21,6 +21,8 @@ pub(crate) struct Filing<const BITS: u32> {
     /// The slot that this is the start of.
     next_place: Place,
     records: usize,
+    /// Records ever taken out of a slot.
+    moved: u64,
 }
 
 impl<const BITS: u32> Filing<BITS> {
@@ -34,7 +36,18 @@ impl<const BITS: u32> Filing<BITS> {
             next_event: u64::MAX,
             next_place: Place::NONE,
             records: 0,
+            moved: 0,
         }
+    }
+
+    /// An empty one that goes on counting.
+    pub(crate) fn renewed(&self) -> Self {
+        Self { moved: self.moved, ..Self::new() }
+    }
+
+    /// Records ever taken out of a slot.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
     }
 
     #[inline]
@@ -140,6 +153,7 @@ impl<const BITS: u32> Filing<BITS> {
     pub(crate) fn next_chunk(&mut self, taken: &mut Taken) -> Option<Chunk> {
         let chunk = taken.0.pop_chunk(&mut self.pool)?;
         self.records -= chunk.records().len();
+        self.moved += chunk.records().len() as u64;
         Some(chunk)
     }
 

@@ -115,28 +115,30 @@ pub(crate) const NO_RHYTHM: Rhythm =
 impl Rhythm {
     /// The next deadline after one at `deadline` was collected at `now`, and the ticks left out.
     /// Deadlines past the end of `u64` stay at `u64::MAX`. With `skip`, not even `Burst` makes up.
+    /// `part` is how far into the tick `now` the time is, in 2^-32 of it.
     #[inline]
-    pub(crate) fn next(&mut self, deadline: u64, now: u64, skip: bool) -> (u64, u64) {
+    pub(crate) fn next(&mut self, deadline: u64, now: u64, part: u32, skip: bool) -> (u64, u64) {
         let late = now.saturating_sub(deadline);
         if late < self.period || (self.missed == MissedTicks::Burst && !skip) {
             return (self.step(deadline, 1), 0);
         }
-        self.next_after_missed(deadline, now)
+        self.next_after_missed(deadline, now, part)
     }
 
     /// The deadline was set by hand: its phase starts there.
-    pub(crate) fn restart(&mut self) {
-        self.phase = 0;
+    pub(crate) fn restart(&mut self, phase: u32) {
+        self.phase = phase;
     }
 
     #[cold]
-    fn next_after_missed(&mut self, deadline: u64, now: u64) -> (u64, u64) {
+    fn next_after_missed(&mut self, deadline: u64, now: u64, part: u32) -> (u64, u64) {
         let missed = self.whole_periods(deadline, now);
         if self.missed != MissedTicks::Delay || missed == 0 {
             return (self.step(deadline, u128::from(missed) + 1), missed);
         }
-        self.phase = 0;
-        (self.step(now, 1), missed)
+        // The present as the deadline that it would be.
+        self.phase = part;
+        (self.step(now.saturating_add(u64::from(part > 0)), 1), missed)
     }
 
     /// Ticks of the phase in (deadline, now].
@@ -191,38 +193,38 @@ mod tests {
 
     #[test]
     fn late_by_three_and_a_half_periods() {
-        assert_eq!(rhythm(10, MissedTicks::Burst).next(10, 45, false), (20, 0));
-        assert_eq!(rhythm(10, MissedTicks::Skip).next(10, 45, false), (50, 3));
-        assert_eq!(rhythm(10, MissedTicks::Delay).next(10, 45, false), (55, 3));
+        assert_eq!(rhythm(10, MissedTicks::Burst).next(10, 45, 0, false), (20, 0));
+        assert_eq!(rhythm(10, MissedTicks::Skip).next(10, 45, 0, false), (50, 3));
+        assert_eq!(rhythm(10, MissedTicks::Delay).next(10, 45, 0, false), (55, 3));
     }
 
     #[test]
     fn after_a_jump_not_even_a_burst_makes_up() {
-        assert_eq!(rhythm(10, MissedTicks::Burst).next(10, 45, true), (50, 3));
-        assert_eq!(rhythm(10, MissedTicks::Delay).next(10, 45, true), (55, 3));
+        assert_eq!(rhythm(10, MissedTicks::Burst).next(10, 45, 0, true), (50, 3));
+        assert_eq!(rhythm(10, MissedTicks::Delay).next(10, 45, 0, true), (55, 3));
     }
 
     #[test]
     fn late_by_less_than_a_period_keeps_the_phase_whatever_the_behaviour() {
         for missed in [MissedTicks::Burst, MissedTicks::Skip, MissedTicks::Delay] {
-            assert_eq!(rhythm(10, missed).next(10, 10, false), (20, 0));
-            assert_eq!(rhythm(10, missed).next(10, 19, false), (20, 0));
+            assert_eq!(rhythm(10, missed).next(10, 10, 0, false), (20, 0));
+            assert_eq!(rhythm(10, missed).next(10, 19, 0, false), (20, 0));
         }
     }
 
     #[test]
     fn late_by_exactly_a_period_has_missed_one() {
-        assert_eq!(rhythm(10, MissedTicks::Skip).next(10, 20, false), (30, 1));
-        assert_eq!(rhythm(10, MissedTicks::Delay).next(10, 20, false), (30, 1));
+        assert_eq!(rhythm(10, MissedTicks::Skip).next(10, 20, 0, false), (30, 1));
+        assert_eq!(rhythm(10, MissedTicks::Delay).next(10, 20, 0, false), (30, 1));
     }
 
     #[test]
     fn the_end_of_time_is_where_it_stops() {
         for missed in [MissedTicks::Burst, MissedTicks::Skip, MissedTicks::Delay] {
-            assert_eq!(rhythm(u64::MAX, missed).next(10, 10, false), (u64::MAX, 0));
-            assert_eq!(rhythm(3, missed).next(u64::MAX - 1, u64::MAX, false), (u64::MAX, 0));
+            assert_eq!(rhythm(u64::MAX, missed).next(10, 10, 0, false), (u64::MAX, 0));
+            assert_eq!(rhythm(3, missed).next(u64::MAX - 1, u64::MAX, 0, false), (u64::MAX, 0));
             assert_eq!(
-                rhythm(1, missed).next(0, u64::MAX, false).0,
+                rhythm(1, missed).next(0, u64::MAX, 0, false).0,
                 [1, u64::MAX][usize::from(missed != MissedTicks::Burst)]
             );
         }
@@ -235,7 +237,7 @@ mod tests {
         let mut rhythm = Interval::new(0, 2).unwrap().fraction(third).rhythm;
         let mut deadline = 0;
         for n in 1..=100_000_u128 {
-            deadline = rhythm.next(deadline, deadline, false).0;
+            deadline = rhythm.next(deadline, deadline, 0, false).0;
             let exact = n * ((2 << 32) | u128::from(third));
             let up = exact.div_ceil(1 << 32);
             assert_eq!(u128::from(deadline), up, "tick {n} rounds up by itself");
@@ -248,10 +250,10 @@ mod tests {
         let (mut ticking, mut skipping) = (fresh, fresh);
         let mut deadline = 0;
         for _ in 0..10 {
-            deadline = ticking.next(deadline, deadline, false).0;
+            deadline = ticking.next(deadline, deadline, 0, false).0;
         }
         assert_eq!(deadline, 25);
-        assert_eq!(skipping.next(0, 24, false), (25, 9), "2.5, 5, …, 22.5 were missed");
+        assert_eq!(skipping.next(0, 24, 0, false), (25, 9), "2.5, 5, …, 22.5 were missed");
         assert_eq!(skipping, ticking);
     }
 }

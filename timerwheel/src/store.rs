@@ -174,6 +174,11 @@ impl<T> Store<T> {
         }
     }
 
+    /// Whether the entry is still in the arming of that number.
+    pub(crate) fn is_armed(&self, index: u32, arming: u64) -> bool {
+        self.armed(index).is_some_and(|entry| entry.armed == arming)
+    }
+
     #[inline]
     pub(crate) fn armed_mut(&mut self, index: u32) -> Option<&mut Armed<T>> {
         match self.entries.get_mut(index) {

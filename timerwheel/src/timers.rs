@@ -185,13 +185,7 @@ impl<T> Timers<T> {
     /// Slack it was armed with does not apply to the new deadline.
     pub fn reschedule(&mut self, handle: TimerHandle, deadline: Instant) -> bool {
         self.settle();
-        let tick = self.clock.deadline(deadline);
-        let Some(item) = self.wheel.get_mut(handle) else { return false };
-        let earlier = tick < core::mem::replace(&mut item.asked, tick);
-        #[cfg(feature = "audit")]
-        item.record.rearmed(self.now);
-        self.counters.moved(earlier);
-        self.wheel.reschedule(handle, tick)
+        self.move_to(handle, deadline)
     }
 
     /// Takes a timer out; its value, or `None` if the handle is stale. O(1).
@@ -230,7 +224,7 @@ impl<T> Timers<T> {
         self.notice_jump(now);
         self.sleep.end();
         self.now = self.now.max(now);
-        self.wheel.advance(self.clock.now(now));
+        self.wheel.advance_within(self.clock.now(now), self.clock.phase(now));
         let idle = self.wheel.due_len() == 0;
         self.counters.advances += 1;
         self.counters.idle_advances += u64::from(idle);
@@ -248,7 +242,9 @@ impl<T> Timers<T> {
             let due = self.clock.instant(expired.deadline);
             let late = due.map_or(Duration::ZERO, |due| self.now.saturating_duration_since(due));
             self.counters.fired += 1;
-            self.coalesced.expired(expired.deadline, expired.value.asked);
+            // An interval has no slack: each tick is the one that was asked for.
+            let asked = if once { expired.value.asked } else { expired.deadline };
+            self.coalesced.expired(expired.deadline, asked);
             #[cfg(feature = "audit")]
             self.note_expiry(handle, late);
             // A remote canceller that was faster has the value.
@@ -256,6 +252,7 @@ impl<T> Timers<T> {
                 return Some(Expiry { handle, value, late, missed: expired.missed });
             }
             self.counters.fired -= 1;
+            self.counters.cancelled += 1;
         }
     }
 
@@ -268,7 +265,7 @@ impl<T> Timers<T> {
     /// moved: then nothing is due, and the next timeout is longer.
     #[must_use = "the loop has to wake up by then"]
     pub fn timeout(&mut self, now: Instant) -> Option<Duration> {
-        loop {
+        for _ in 0..2 {
             self.settle();
             self.wheel.refine_wakeup();
             let wakeup = self.wheel.next_wakeup();
@@ -283,6 +280,9 @@ impl<T> Timers<T> {
                 None => LONGEST_TIMEOUT,
             });
         }
+        // Other threads send faster than this one takes up: no sleep, but a turn of the loop.
+        self.sleep.end();
+        Some(Duration::ZERO)
     }
 
     /// Cancels everything; values are dropped, handles go stale.
@@ -290,7 +290,10 @@ impl<T> Timers<T> {
         self.settle();
         self.counters.cancelled += self.wheel.len() as u64;
         self.holding = 0;
+        // The other threads hold these too: out of their reach first, dropped last.
+        let shared = self.take_shared();
         self.wheel.clear();
+        drop(shared);
     }
 
     // Private.
@@ -314,6 +317,18 @@ impl<T> Timers<T> {
         self.holding -= usize::from(item.keeps_alive);
         self.counters.cancelled += 1;
         item.held.take()
+    }
+
+    fn move_to(&mut self, handle: TimerHandle, deadline: Instant) -> bool {
+        let tick = self.clock.deadline(deadline);
+        let Some(item) = self.wheel.get_mut(handle) else { return false };
+        let earlier = tick < core::mem::replace(&mut item.asked, tick);
+        #[cfg(feature = "audit")]
+        item.record.rearmed(self.now);
+        self.counters.moved(earlier);
+        self.wheel.reschedule(handle, tick);
+        self.wheel.set_phase(handle, self.clock.phase(deadline));
+        true
     }
 
     #[cfg(feature = "audit")]
@@ -348,10 +363,18 @@ impl<T> Timers<T> {
 
     #[cold]
     fn settle_dropped(&mut self) {
-        // No more than there are now: other threads may be sending all the while.
-        for _ in 0..self.dropped.len() {
-            let Ok(handle) = self.dropped.try_recv() else { return };
-            self.remove(handle);
+        // Values that are dropped here may own guards, so the channel is emptied, not just of what
+        // is there now. Each message takes a timer or is stale, and of the stale ones no more are
+        // taken than there are now: other threads may be sending all the while.
+        let mut stale = self.dropped.len();
+        while let Ok(handle) = self.dropped.try_recv() {
+            if self.wheel.contains(handle) {
+                drop(self.remove(handle));
+            } else if stale > 0 {
+                stale -= 1;
+            } else {
+                return;
+            }
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct TimerWheel<T, const BITS: u32 = 8> {
     sweep: sweep::Sweep,
     /// Intervals due before this tick do not make up for what they missed.
     skip_before: u64,
+    /// How far into the tick `now` the time is, in 2^-32 of it; 0 when ticks are all there is.
+    part: u32,
     limit: usize,
     /// Entries filed nearer to their deadline by `advance`.
     cascaded: u64,
@@ -110,6 +112,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             clone: None,
             sweep: sweep::Sweep::new(),
             skip_before: 0,
+            part: 0,
             limit: usize::MAX,
             cascaded: 0,
         }
@@ -197,7 +200,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
         let entry = self.store.remove_if(handle.index, is_meant)?;
-        self.left_a_record();
+        if entry.filed == Place::DUE {
+            self.left_the_queue();
+        } else {
+            self.left_a_record();
+        }
         Some(entry.value)
     }
 
@@ -218,6 +225,18 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return;
         }
         self.collect(now);
+    }
+
+    /// [`advance`](Self::advance) for a time that is `part` / 2<sup>32</sup> of a tick into `now`:
+    /// where the phase of a delayed interval begins.
+    #[cfg(feature = "std")]
+    pub(crate) fn advance_within(&mut self, now: u64, part: u32) {
+        if now > self.now {
+            self.part = part;
+        } else if now == self.now {
+            self.part = self.part.max(part);
+        }
+        self.advance(now);
     }
 
     /// Hands out the next entry that is due, by deadline and, among equal ones, in the order of
@@ -276,7 +295,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Gives back what memory can be given back: free places at the end, and all slots of records.
     /// O(n).
     pub fn shrink_to_fit(&mut self) {
-        let mut filing = Filing::new();
+        let mut filing = self.filing.renewed();
         for (index, entry) in self.store.iter_mut() {
             if entry.filed != Place::DUE {
                 entry.filed = filing.file(self.now, entry.deadline, index, Place::NONE);
@@ -307,7 +326,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.len() == 0
     }
 
-    /// Entries that are due and not handed out, those that were cancelled since included.
+    /// Entries that are due and not handed out.
     #[inline]
     pub fn due_len(&self) -> usize {
         self.due.len()
@@ -352,6 +371,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         })
     }
 
+    /// The work done so far, in entries: how often one was taken out of a slot, to be due or to be
+    /// filed anew, those included that were cancelled meanwhile. What [`advance`](Self::advance)
+    /// costs is what it adds to this.
+    pub fn moved(&self) -> u64 {
+        self.filing.moved()
+    }
+
     /// Heap bytes that the wheel holds, values included, what those own not.
     pub fn heap_bytes(&self) -> usize {
         self.store.heap_bytes() + self.filing.heap_bytes() + self.due.heap_bytes()
@@ -375,13 +401,26 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.store.armed_mut(handle.index).filter(|entry| entry.generation == handle.generation)
     }
 
+    /// Says how far before its tick the deadline of an interval lies; see
+    /// [`Interval::phase`](crate::Interval::phase).
+    #[cfg(feature = "std")]
+    pub(crate) fn set_phase(&mut self, handle: TimerHandle, phase: u32) {
+        if self.locate(handle).is_some_and(|entry| entry.kind == Kind::Interval)
+            && let Some(rhythm) = self.store.rhythm_mut(handle.index)
+        {
+            rhythm.restart(phase);
+        }
+    }
+
     /// Leaves an empty wheel behind, of another identity, so that old handles are stale without
     /// touching a single place.
     fn take_all(&mut self) -> Store<T> {
         let mut empty = Self::with_levels(self.now);
         empty.armings = self.armings;
         empty.skip_before = self.skip_before;
+        empty.part = self.part;
         empty.limit = self.limit;
+        empty.filing = self.filing.renewed();
         core::mem::replace(self, empty).store
     }
 }

@@ -14,3 +14,61 @@ fn a_moved_entry_that_is_swept_does_not_delay_the_wakeup_of_others() {
     wheel.check_invariants();
     assert_eq!(wheel.next_wakeup(), Some(600));
 }
+
+/// The balance was looked at when timers were cancelled or moved, not when they fired: once the
+/// many that had made the garbage bearable were gone, it stayed until its deadline.
+#[test]
+fn garbage_stays_bounded_when_the_timers_beside_it_fire() {
+    let mut wheel = TimerWheel::new(0);
+    let far: Vec<_> = (0..35_000).map(|n| wheel.insert((1 << 30) + n, n)).collect();
+    for n in 0..40_000 {
+        wheel.insert(10, n);
+    }
+    for handle in far {
+        assert!(wheel.cancel(handle).is_some());
+    }
+    wheel.check_invariants();
+    wheel.advance(10);
+    while wheel.pop_expired().is_some() {
+        if wheel.len().is_multiple_of(8_000) {
+            wheel.check_invariants();
+        }
+    }
+    wheel.check_invariants();
+}
+
+/// What was cancelled while it was due stayed in the queue until somebody popped: a loop that takes
+/// a few expiries a turn, or none while it is overloaded, grew.
+#[test]
+fn the_queue_of_what_is_due_does_not_grow_with_what_was_cancelled_or_moved_in_it() {
+    let mut wheel = TimerWheel::new(0);
+    let moved = wheel.insert(0, u64::MAX);
+    let mut most = 0;
+    for now in 1..=50_000 {
+        let cancelled = wheel.insert(0, now);
+        wheel.advance(now);
+        assert!(wheel.cancel(cancelled).is_some());
+        assert!(wheel.reschedule(moved, now));
+        most = most.max(wheel.heap_bytes());
+    }
+    assert!(most < 1 << 20, "{most} bytes for one timer");
+    wheel.check_invariants();
+    wheel.advance(50_000);
+    assert_eq!(wheel.pop_expired().map(|expired| expired.value), Some(u64::MAX));
+    assert!(wheel.pop_expired().is_none());
+}
+
+/// With all that was due cancelled, the wake-up was now, and stayed now through any number of
+/// advances, until somebody popped.
+#[test]
+fn what_was_cancelled_while_it_was_due_asks_for_no_wakeup() {
+    let mut wheel = TimerWheel::new(0);
+    let due = wheel.insert(3, "due");
+    wheel.insert(50, "later");
+    wheel.advance(3);
+    assert_eq!((wheel.next_wakeup(), wheel.due_len()), (Some(3), 1));
+    assert_eq!(wheel.cancel(due), Some("due"));
+    assert_eq!((wheel.next_wakeup(), wheel.due_len()), (Some(50), 0));
+    wheel.advance(50);
+    assert_eq!(wheel.pop_expired().map(|expired| expired.value), Some("later"));
+}

@@ -109,6 +109,14 @@ impl<T> Held<T> {
         }
     }
 
+    /// The value if it is shared, and no remote canceller has it.
+    pub(super) fn take_shared(&self) -> Option<T> {
+        match self {
+            Self::Here(_) => None,
+            Self::There(cell) => cell.take(),
+        }
+    }
+
     pub(super) fn here(&self) -> Option<&T> {
         match self {
             Self::Here(value) => Some(value),

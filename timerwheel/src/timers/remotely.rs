@@ -20,7 +20,9 @@ impl<T> Timers<T> {
     /// How many commands of all remotes may wait for the loop; 1,024 by default. Takes effect
     /// before the first [`remote`](Self::remote) only, as the room is set aside then.
     pub fn set_inbox_limit(&mut self, limit: usize) {
-        self.inbox_limit = limit;
+        if self.inbox.is_none() {
+            self.inbox_limit = limit;
+        }
     }
 
     /// Ends it: later commands of remotes are refused and their values handed back there; all
@@ -30,6 +32,14 @@ impl<T> Timers<T> {
         self.sleep.shut_down();
         self.settle();
         self.wheel.drain().filter_map(|(_, _, item)| item.held.take()).collect()
+    }
+
+    /// Takes the values that are shared with other threads out of their cells.
+    pub(super) fn take_shared(&mut self) -> Vec<T> {
+        if self.inbox.is_none() {
+            return Vec::new();
+        }
+        self.wheel.iter().filter_map(|(_, _, item)| item.held.take_shared()).collect()
     }
 
     #[cold]
@@ -58,13 +68,8 @@ impl<T> Timers<T> {
             }
             Command::Reschedule { deadline, cell } => {
                 let handle = cell.lock().handle;
-                let tick = self.clock.deadline(deadline);
-                if let Some(handle) = handle
-                    && let Some(item) = self.wheel.get_mut(handle)
-                {
-                    let earlier = tick < std::mem::replace(&mut item.asked, tick);
-                    self.counters.moved(earlier);
-                    self.wheel.reschedule(handle, tick);
+                if let Some(handle) = handle {
+                    self.move_to(handle, deadline);
                 }
             }
         }

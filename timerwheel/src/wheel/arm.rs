@@ -2,6 +2,7 @@
 
 use super::TimerWheel;
 use crate::handle::TimerHandle;
+use crate::level::Place;
 use crate::store::{Armed, Entry, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -56,9 +57,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let filed = self.filing.file(self.now, deadline, index, before);
         entry.filed = filed;
         if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
-            rhythm.restart();
+            rhythm.restart(0);
         }
-        if filed != before {
+        if before == Place::DUE {
+            self.left_the_queue();
+        } else if filed != before {
             self.left_a_record();
             self.look_at_the_balance();
         }

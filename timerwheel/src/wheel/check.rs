@@ -69,5 +69,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let live = |due: &&DueEntry| self.is_armed(due.index, due.armed);
         let order: Vec<_> = self.due.iter().filter(live).collect();
         assert!(order.is_sorted(), "the queue is out of order");
+        assert_eq!(order.len(), self.due.len(), "entries that are due");
+        let gone = self.due.iter().count() - order.len();
+        assert!(gone <= order.len() + 64, "{gone} in the queue for {} due", order.len());
     }
 }

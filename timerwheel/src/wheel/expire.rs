@@ -9,6 +9,11 @@ use crate::store::{Armed, Kind};
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
+        // Garbage is measured by the timers that are left, so it can also become too much by
+        // timers that fire.
+        if self.sweep_is_due() {
+            self.look_at_the_balance();
+        }
         loop {
             let due = self.due.front()?;
             // The arming number is unique, so it proves that the entry is the one collected, and
@@ -16,6 +21,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
             if let Some(entry) = self.store.remove_if(due.index, is_once) {
                 self.due.pop_front();
+                self.spend_credit();
                 let Armed { value, generation, deadline, .. } = entry;
                 let handle = TimerHandle { wheel: self.id, index: due.index, generation };
                 let late = self.now.saturating_sub(deadline);
@@ -24,7 +30,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             if self.is_armed(due.index, due.armed) {
                 return self.pop_interval(due);
             }
-            self.due.pop_front();
+            self.due.pop_gone();
         }
     }
 
@@ -36,7 +42,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let value = self.clone?(&entry.value);
         self.due.pop_front();
         let skip = deadline < self.skip_before;
-        let (next, missed) = rhythm.next(deadline, self.now, skip);
+        let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
         entry.deadline = next;
         entry.armed = self.armings;
         entry.filed = self.filing.file(self.now, next, index, Place::NONE);
@@ -44,5 +50,15 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
         let late = self.now.saturating_sub(deadline);
         Some(Expired { handle, value, deadline, late, missed })
+    }
+
+    /// An entry that was due has been cancelled or moved.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn left_the_queue(&mut self) {
+        if self.due.leave() {
+            let store = &self.store;
+            self.due.retain(|due| store.is_armed(due.index, due.armed));
+        }
     }
 }

@@ -81,7 +81,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Whether the entry is still in the arming of that number.
     pub(super) fn is_armed(&self, index: u32, arming: u64) -> bool {
-        self.store.armed(index).is_some_and(|entry| entry.armed == arming)
+        self.store.is_armed(index, arming)
     }
 
     /// Whether what was noted of a slot still holds: then it is the earliest deadline there.

@@ -14,7 +14,7 @@ pub(super) const fn allowance<const BITS: u32>() -> usize {
     64 << BITS
 }
 
-/// Records left behind between two looks at the balance.
+/// Records left behind and timers fired between two looks at the balance.
 const STRIDE: usize = 64;
 /// Records swept per record left behind while there is too much garbage.
 const PACE: usize = 16;
@@ -37,10 +37,16 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// An entry has left a record in a slot.
     #[inline]
     pub(super) fn left_a_record(&mut self) {
+        self.spend_credit();
+    }
+
+    /// There is a record of nobody more, or a timer less to measure them by.
+    #[inline]
+    pub(super) fn spend_credit(&mut self) {
         self.sweep.credit = self.sweep.credit.saturating_sub(1);
     }
 
-    /// So many records were left behind that it is time to look at how many there are.
+    /// It is time to look at how many records of nobody there are.
     #[inline]
     pub(super) fn sweep_is_due(&self) -> bool {
         self.sweep.credit == 0
@@ -48,8 +54,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Records that stand for no entry.
     pub(super) fn garbage(&self) -> usize {
-        // Due entries have no record; those in the queue that were cancelled are counted as if
-        // they had one fewer, which errs by at most their number.
+        // What is due has no record in any slot.
         (self.filing.records() + self.due.len()).saturating_sub(self.len())
     }
 

@@ -1,0 +1,148 @@
+//! One test for each bug found in `Timers` and around it, named for it.
+
+#![cfg(feature = "std")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use timerwheel::{MissedTicks, Period, Resolution, TimerGuard, Timers};
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn every(period: Duration) -> Period {
+    Period::new(period).unwrap()
+}
+
+fn pop<T>(timers: &mut Timers<T>) -> Vec<T> {
+    std::iter::from_fn(|| timers.pop_expired()).map(|expiry| expiry.value).collect()
+}
+
+/// The value of a remote timer outlived `clear` in the hand of the other thread, which was told
+/// that its timer was armed, and could cancel it once more.
+#[test]
+fn clear_takes_the_values_of_remote_timers_too() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let remote = timers.remote(|| ());
+    let value = Arc::new(());
+    let timer = remote.arm(base + ms(5), Arc::clone(&value)).unwrap();
+    let waiting = remote.arm(base + ms(9), Arc::clone(&value)).unwrap();
+    timers.clear();
+    assert_eq!(Arc::strong_count(&value), 1, "dropped by clear");
+    assert!(!timer.is_armed() && !waiting.is_armed());
+    assert_eq!((timer.cancel(), waiting.cancel()), (None, None));
+}
+
+/// A limit set after the inbox was made was how many commands were taken up at a time: with 0,
+/// `timeout` waited for an inbox that it never emptied, and shutting down lost values.
+#[test]
+fn a_limit_that_comes_after_the_inbox_changes_nothing() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let remote = timers.remote(|| ());
+    timers.set_inbox_limit(1);
+    for n in 0..3 {
+        remote.arm(base + ms(n), n).unwrap();
+    }
+    assert_eq!(timers.len(), 3, "all that is in the inbox is taken up");
+    for n in 3..6 {
+        remote.arm(base + ms(n), n).unwrap();
+    }
+    assert_eq!(timers.shut_down(), [0, 1, 2, 3, 4, 5]);
+}
+
+/// Two intervals that meet, and two remote timers moved to the same deadline, were counted as
+/// wake-ups that slack had saved.
+#[test]
+fn only_slack_saves_wakeups() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    for first in [10, 20] {
+        timers.insert_interval(base + ms(first), every(ms(10)), MissedTicks::Skip, first);
+    }
+    let remote = timers.remote(|| ());
+    for delay in [100, 200] {
+        let timer = remote.arm(base + ms(delay), delay).unwrap();
+        timer.reschedule(base + ms(25)).unwrap();
+    }
+    for now in 0..60 {
+        timers.advance(base + ms(now));
+        pop(&mut timers);
+    }
+    assert_eq!(timers.counters().coalesced, 0);
+    assert_eq!(timers.counters().rescheduled_earlier, 2);
+}
+
+/// A guard inside of the value that another guard's drop takes along was seen one call late.
+#[test]
+fn guards_held_by_the_values_of_guarded_timers_are_settled_in_one_go() {
+    let base = Instant::now();
+    let mut timers: Timers<Option<TimerGuard>> = Timers::new(base);
+    let mut guard = None;
+    for n in 0..100 {
+        let handle = timers.insert(base + ms(n), guard.take());
+        guard = Some(timers.guard(handle));
+    }
+    assert_eq!(timers.len(), 100);
+    drop(guard);
+    assert_eq!(timers.len(), 0, "a chain of owners goes at once");
+}
+
+/// The new phase of a late `Delay` was counted from the tick that now is in, which began before
+/// now: the next tick came less than a period later.
+#[test]
+fn a_delayed_interval_waits_a_whole_period_from_now_and_not_from_its_tick() {
+    let base = Instant::now();
+    let tick = Resolution::default().tick();
+    let period = tick * 10;
+    let mut timers = Timers::new(base);
+    timers.insert_interval(base + period, every(period), MissedTicks::Delay, ());
+    // Late by two periods and nine tenths of a tick.
+    let now = base + period * 3 + tick * 9 / 10;
+    timers.advance(now);
+    assert_eq!(timers.pop_expired().map(|expiry| expiry.missed), Some(2));
+    timers.advance((now + period).checked_sub(Duration::from_nanos(1)).unwrap());
+    assert!(timers.pop_expired().is_none(), "before a period is over");
+    timers.advance(now + period + tick);
+    assert!(timers.pop_expired().is_some(), "and within a tick after");
+}
+
+/// An interval that was moved kept the rounding of its new deadline for good, and each further tick
+/// was rounded up on top of it: late by up to two ticks.
+#[test]
+fn a_moved_interval_is_late_by_a_tick_at_most() {
+    let base = Instant::now();
+    let tick = Resolution::default().tick();
+    let period = tick * 5 / 2;
+    let mut timers = Timers::new(base);
+    let handle = timers.insert_interval(base + period, every(period), MissedTicks::Skip, ());
+    let first = base + tick / 10;
+    assert!(timers.reschedule(handle, first));
+    for n in 0..20 {
+        let due = first + period * n;
+        timers.advance(due.checked_sub(Duration::from_nanos(1)).unwrap());
+        assert!(timers.pop_expired().is_none(), "tick {n} is early");
+        timers.advance(due + tick);
+        assert!(timers.pop_expired().is_some(), "tick {n} is late by more than a tick");
+    }
+}
+
+/// Whatever becomes of a timer that was armed is counted, also if another thread took its value
+/// while it was being handed out.
+#[test]
+fn what_is_armed_is_fired_or_cancelled_or_still_there() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let remote = timers.remote(|| ());
+    let cancelled = remote.arm(base, 'c').unwrap();
+    remote.arm(base, 'f').unwrap();
+    let waiting = remote.arm(base, 'w').unwrap();
+    timers.advance(base);
+    assert_eq!(cancelled.cancel(), Some('c'));
+    assert_eq!(pop(&mut timers), ['f', 'w']);
+    assert_eq!(waiting.cancel(), None);
+    let counters = timers.counters();
+    assert_eq!((counters.armed, counters.fired, counters.cancelled), (3, 2, 1));
+}

@@ -1,0 +1,162 @@
+//! Traps that only show under load: work counted in entries moved, not in time.
+
+use timerwheel::{Interval, MissedTicks, TimerWheel};
+
+const HOUR: u64 = 3_600_000;
+
+/// What `advance` moved, and how many expiries there were.
+fn turn<T>(wheel: &mut TimerWheel<T>, now: u64) -> (u64, usize) {
+    let before = wheel.moved();
+    wheel.advance(now);
+    let fired = std::iter::from_fn(|| wheel.pop_expired()).count();
+    (wheel.moved() - before, fired)
+}
+
+/// nexus#667: a poll with nothing due cost more, the more timers were armed.
+#[test]
+fn a_poll_with_nothing_due_moves_nothing_however_many_are_armed() {
+    for armed in [100, 50_000] {
+        let mut wheel = TimerWheel::new(0);
+        for n in 0..armed {
+            wheel.insert(1_000 + n, n);
+        }
+        // The last tick before the slot of the first is entered.
+        for now in 0..768 {
+            assert_eq!(turn(&mut wheel, now), (0, 0), "{armed} armed, at {now}");
+        }
+    }
+}
+
+/// agrona#73, ratas, `HHWT`: a long sleep was made up for tick by tick.
+#[test]
+fn a_jump_moves_each_timer_once_and_no_tick() {
+    for jump in [1 << 20, 1 << 40, 1 << 63, u64::MAX] {
+        let mut wheel = TimerWheel::new(0);
+        for n in 0..10 {
+            wheel.insert(jump >> (6 * n), n);
+        }
+        assert_eq!(turn(&mut wheel, jump), (10, 10), "over {jump} ticks");
+    }
+}
+
+/// The promise of the crate's manual: filed at most seven times more, most of them twice.
+#[test]
+fn a_timer_is_moved_at_most_once_per_level() {
+    let mut wheel = TimerWheel::new(0);
+    wheel.insert(u64::MAX, ());
+    // Into each slot it waits in, from the highest down: always to the tick where that begins.
+    for level in (0..8).rev() {
+        wheel.advance(u64::MAX >> (8 * level) << (8 * level));
+    }
+    assert!(wheel.pop_expired().is_some());
+    assert_eq!(wheel.moved(), 8);
+
+    let mut wheel = TimerWheel::new(0);
+    let timers = 10_000;
+    for n in 0..timers {
+        wheel.insert(1 + n * 7919 % 60_000, n);
+    }
+    let fired: usize = (0..=60_000).map(|now| turn(&mut wheel, now).1).sum();
+    assert_eq!(fired as u64, timers);
+    assert!(wheel.moved() <= 2 * timers, "{} moves within a minute", wheel.moved());
+}
+
+/// nexus#674: while a crowded coarse slot was cascading, what was due had to wait.
+#[test]
+fn a_crowded_coarse_slot_delays_nobody() {
+    const CROWD: u64 = 200_000;
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..CROWD {
+        wheel.insert((1 << 16) + 1_000 + n % 60_000, true);
+    }
+    for tick in 1..=1_000 {
+        wheel.insert((1 << 16) - 500 + tick, false);
+    }
+    for now in (1 << 16) - 499..=(1 << 16) + 500 {
+        wheel.advance(now);
+        let fired: Vec<_> = std::iter::from_fn(|| wheel.pop_expired()).collect();
+        assert_eq!(fired.iter().map(|e| (e.late, e.value)).collect::<Vec<_>>(), [(0, false)]);
+    }
+    assert!(wheel.moved() <= CROWD + 3_000, "the crowd was moved once: {}", wheel.moved());
+}
+
+/// netty#2561, tokio#7384, niri#3439: the idle timeout of a connection is put off with every byte
+/// that comes in, and fires once if at all.
+#[test]
+fn a_timeout_that_is_put_off_all_the_time_moves_once_per_timeout() {
+    let mut wheel = TimerWheel::new(0);
+    let handles: Vec<_> = (0..100).map(|n| wheel.insert(5_000, n)).collect();
+    for now in 0..100_000 {
+        for handle in handles.iter().step_by(10) {
+            assert!(wheel.reschedule(*handle, now + 5_000));
+        }
+        wheel.advance(now);
+        if now < 5_000 {
+            continue;
+        }
+        while wheel.pop_expired().is_some() {}
+    }
+    assert_eq!(wheel.len(), 10);
+    // Ten timers over twenty timeouts, and ninety that fired: not a million reschedules.
+    assert!(wheel.moved() < 1_000, "{} moves", wheel.moved());
+}
+
+/// Moving to an earlier deadline leaves a record behind each time. They are swept, and the sweeps
+/// cost a bounded number of moves per reschedule.
+#[test]
+fn sweeping_costs_a_bounded_number_of_moves_per_reschedule() {
+    let mut wheel = TimerWheel::new(0);
+    let handles: Vec<_> = (0..1_000).map(|n| wheel.insert(HOUR, n)).collect();
+    let rounds = 300;
+    for round in 1..=rounds {
+        for (n, handle) in (0..).zip(&handles) {
+            // Always into another slot, always earlier.
+            assert!(wheel.reschedule(*handle, HOUR - round * 8_192 - n));
+        }
+    }
+    wheel.check_invariants();
+    let each = wheel.moved() / (rounds * 1_000);
+    assert!(each <= 16, "{each} moves a reschedule");
+}
+
+/// camunda#767, theine-go#64: polled every 100 ticks, a wheel left timers behind. Here with each
+/// poll at another distance, and intervals among them.
+#[test]
+fn irregular_polls_leave_nothing_behind_and_lose_no_tick() {
+    for stride in [1, 3, 100, 255, 256, 257, 5_000] {
+        let mut wheel = TimerWheel::new(7);
+        for n in 0..3_000 {
+            wheel.insert(8 + n * 31, n);
+        }
+        let beat = Interval::new(10, 10).unwrap().missed(MissedTicks::Skip);
+        wheel.insert_interval(beat, u64::MAX);
+        let (mut now, mut once, mut ticks) = (7, 0, 0);
+        while now < 100_000 {
+            now += stride;
+            wheel.advance(now);
+            while let Some(expired) = wheel.pop_expired() {
+                assert!(expired.late < stride, "{} late at a stride of {stride}", expired.late);
+                if expired.value == u64::MAX {
+                    ticks += 1 + expired.missed;
+                } else {
+                    once += 1;
+                }
+            }
+        }
+        assert_eq!((once, ticks), (3_000, now / 10), "by strides of {stride}");
+    }
+}
+
+/// A place is reserved, so the inserts it was reserved for make none.
+#[test]
+fn what_was_reserved_is_not_allocated_again() {
+    let mut wheel = TimerWheel::new(0);
+    wheel.insert(1, 0);
+    wheel.reserve(5_000);
+    let room = wheel.capacity();
+    assert!(room > 5_000);
+    for n in 0..5_000 {
+        wheel.insert(n, n);
+    }
+    assert_eq!(wheel.capacity(), room);
+}
