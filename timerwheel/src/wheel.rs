@@ -421,6 +421,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         empty.part = self.part;
         empty.limit = self.limit;
         empty.filing = self.filing.renewed();
+        empty.cascaded = self.cascaded;
         core::mem::replace(self, empty).store
     }
 }
