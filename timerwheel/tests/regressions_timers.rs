@@ -15,11 +15,6 @@ fn every(period: Duration) -> Period {
     Period::new(period).unwrap()
 }
 
-/// A nanosecond before.
-fn before(time: Instant) -> Instant {
-    time.checked_sub(Duration::from_nanos(1)).unwrap()
-}
-
 fn pop<T>(timers: &mut Timers<T>) -> Vec<T> {
     std::iter::from_fn(|| timers.pop_expired()).map(|expiry| expiry.value).collect()
 }
@@ -108,7 +103,7 @@ fn a_delayed_interval_waits_a_whole_period_from_now_and_not_from_its_tick() {
     let now = base + period * 3 + tick * 9 / 10;
     timers.advance(now);
     assert_eq!(timers.pop_expired().map(|expiry| expiry.missed), Some(2));
-    timers.advance(before(now + period));
+    timers.advance((now + period).checked_sub(Duration::from_nanos(1)).unwrap());
     assert!(timers.pop_expired().is_none(), "before a period is over");
     timers.advance(now + period + tick);
     assert!(timers.pop_expired().is_some(), "and within a tick after");
@@ -127,7 +122,7 @@ fn a_moved_interval_is_late_by_a_tick_at_most() {
     assert!(timers.reschedule(handle, first));
     for n in 0..20 {
         let due = first + period * n;
-        timers.advance(before(due));
+        timers.advance(due.checked_sub(Duration::from_nanos(1)).unwrap());
         assert!(timers.pop_expired().is_none(), "tick {n} is early");
         timers.advance(due + tick);
         assert!(timers.pop_expired().is_some(), "tick {n} is late by more than a tick");

@@ -55,7 +55,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// First looks all entries of the chunk up, then files those that are not due: the look-ups do
     /// not depend on each other, so the memory fetches overlap, which they would not between two
-    /// filings. In one loop, a drain of a million timers takes half as long again.
+    /// filings. In one loop, a drain of a million timers was slower against all peers of its run.
     #[inline]
     fn place_chunk(&mut self, place: Place, mut chunk: Chunk) {
         let records = chunk.records_mut();

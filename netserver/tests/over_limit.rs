@@ -1,0 +1,79 @@
+//! What becomes of the connection that is one too many, by policy; and of accepting without
+//! descriptors' worth of tokens.
+
+mod common;
+
+use common::{Client, GET, OK, State, World, secs};
+use netserver::{Cause, OverLimit};
+
+fn world(over_limit: OverLimit) -> World {
+    World::with(|_, limits| {
+        limits.connections = 2;
+        limits.over_limit = over_limit;
+    })
+}
+
+#[test]
+fn refused_it_is_closed_at_once() {
+    let mut world = world(OverLimit::Refuse);
+    let (mut first, mut second) = (world.client_sending(GET), world.client_sending(GET));
+    let mut third = world.client();
+    assert_eq!((third.state(), third.text().as_str()), (State::End, ""));
+    assert_eq!((world.server.stats().refused, world.server.connections()), (1, 2));
+    first.send(GET);
+    second.send(GET);
+    world.settle();
+    assert_eq!((first.answers(), second.answers()), (2, 2), "the others go on");
+    drop(first);
+    world.settle();
+    assert_eq!(world.client_sending(GET).text(), OK, "there is room again");
+}
+
+#[test]
+fn told_that_it_is_one_too_many_it_reads_503() {
+    let mut world = world(OverLimit::Unavailable);
+    let kept = [world.client_sending(GET), world.client_sending(GET)];
+    let mut third = world.client();
+    let said = "HTTP/1.1 503 Service Unavailable\r\nDate: <D>\r\nConnection: close\r\n\r\n";
+    assert_eq!((third.state(), third.text().as_str()), (State::End, said));
+    drop(kept);
+}
+
+#[test]
+fn left_waiting_it_is_served_when_there_is_room() {
+    let mut world = world(OverLimit::Pause);
+    let first = world.client_sending(GET);
+    let second = world.client_sending(GET);
+    let mut third = Client::connect(world.address());
+    third.send(GET);
+    world.settle();
+    world.pass(secs(1));
+    assert_eq!((third.state(), third.answers()), (State::Open, 0));
+    assert_eq!((world.server.connections(), world.server.stats().refused), (2, 0));
+    assert!(!world.server.wants_turn(), "waiting is no reason to spin");
+    drop(first);
+    world.settle();
+    assert_eq!(third.answers(), 1);
+    drop(second);
+}
+
+#[test]
+fn the_longest_idle_one_goes_for_it() {
+    let mut world = world(OverLimit::EvictIdle);
+    let mut oldest = world.client_sending(GET);
+    world.pass(secs(1));
+    let mut newer = world.client_sending(GET);
+    assert_eq!(world.client_sending(GET).answers(), 1);
+    assert_eq!(oldest.state(), State::End);
+    assert_eq!(newer.state(), State::Open);
+    assert_eq!(world.seen.causes()[0], Cause::Evicted);
+
+    // Nobody is idle: refused.
+    let busy = b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n";
+    newer.send(busy);
+    world.settle();
+    let other = world.client_sending(busy);
+    let mut one_more = world.client();
+    assert_ne!(one_more.state(), State::Open);
+    drop(other);
+}
