@@ -62,6 +62,10 @@ impl Generation {
     /// A place that has come to this is retired.
     pub(crate) const LAST: Self = Self(NonZeroU32::MAX);
 
+    /// So that a test need not count to 2<sup>32</sup>.
+    #[cfg(test)]
+    pub(crate) const LAST_BUT_ONE: Self = Self(NonZeroU32::new(u32::MAX - 1).unwrap());
+
     /// The next one; stays at [`LAST`](Self::LAST).
     #[inline]
     pub(crate) fn next(self) -> Self {

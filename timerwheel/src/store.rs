@@ -287,3 +287,88 @@ impl<T> Store<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arm(store: &mut Store<u32>, value: u32) -> (u32, Generation) {
+        store.make_room();
+        let (index, entry) = store.vacancy().unwrap();
+        let Entry::Vacant { generation, filed } = *entry else { panic!("{index} is not vacant") };
+        let (deadline, armed, kind) = (0, 0, Kind::Once);
+        *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
+        store.filled();
+        (index, generation)
+    }
+
+    #[test]
+    fn a_place_at_the_end_of_its_count_is_retired_and_never_comes_again() {
+        let mut store = Store { first: Generation::LAST_BUT_ONE, ..Store::new() };
+        let mut seen = BTreeSet::new();
+        for value in 0..3 * 512 {
+            let (index, generation) = arm(&mut store, value);
+            assert_eq!(generation, Generation::LAST_BUT_ONE);
+            assert!(seen.insert(index), "place {index} comes twice");
+            assert_eq!((store.len(), store.capacity()), (1, seen.len().next_multiple_of(SEGMENT)));
+            assert!(store.remove_if(index, |_| false).is_none());
+            assert_eq!(store.remove_if(index, |_| true).map(|armed| armed.value), Some(value));
+            assert!(store.remove_if(index, |_| true).is_none(), "stale");
+            assert_eq!(store.len(), 0);
+            if value % 300 == 0 {
+                // Forgetting the places would begin their count anew.
+                store.shrink_to_fit();
+                store.check();
+            }
+        }
+        assert_eq!(store.retired, 3 * 512);
+        store.check();
+    }
+
+    #[test]
+    fn fresh_places_after_shrinking_count_on_from_the_highest_there_was() {
+        let mut store = Store::new();
+        let mut last = None;
+        for value in 0..5 {
+            let (index, generation) = arm(&mut store, value);
+            store.remove_if(index, |_| true);
+            last = last.max(Some(generation));
+        }
+        store.shrink_to_fit();
+        assert_eq!(store.capacity(), 0);
+        for value in 0..1_000 {
+            assert!(Some(arm(&mut store, value).1) > last, "place {value} gives an old handle");
+        }
+        store.check();
+    }
+
+    #[test]
+    fn room_is_made_for_as_many_as_asked_beside_those_there_are() {
+        let mut store = Store::new();
+        store.reserve(0);
+        assert_eq!(store.capacity(), 0);
+        store.reserve(1);
+        assert_eq!(store.capacity(), SEGMENT);
+        (0..10).for_each(|value| _ = arm(&mut store, value));
+        store.reserve(SEGMENT - 10);
+        assert_eq!(store.capacity(), SEGMENT);
+        store.reserve(SEGMENT - 9);
+        assert_eq!(store.capacity(), 2 * SEGMENT);
+    }
+
+    #[test]
+    fn shrinking_keeps_the_segments_up_to_the_last_armed_entry() {
+        let mut store = Store::new();
+        let places: Vec<_> = (0..3 * 512).map(|value| arm(&mut store, value).0).collect();
+        assert_eq!(store.capacity(), 3 * SEGMENT);
+        for index in places.iter().filter(|index| **index != 600) {
+            store.remove_if(*index, |_| true);
+        }
+        store.shrink_to_fit();
+        store.check();
+        assert_eq!((store.len(), store.capacity()), (1, 2 * SEGMENT));
+        store.remove_if(600, |_| true);
+        store.shrink_to_fit();
+        assert_eq!((store.len(), store.capacity(), store.heap_bytes()), (0, 0, 0));
+    }
+}

@@ -160,3 +160,91 @@ fn what_was_reserved_is_not_allocated_again() {
     }
     assert_eq!(wheel.capacity(), room);
 }
+
+/// netty#2561: what a million cancels an hour ahead leave behind is bounded, by the bytes that are
+/// really held; `memory.rs` asks the allocator.
+#[test]
+fn a_million_cancels_and_moves_an_hour_ahead_leave_little_behind() {
+    let mut wheel = TimerWheel::new(0);
+    let moved = wheel.insert(2 * HOUR, u64::MAX);
+    let mut most = 0;
+    for n in 0..500_000 {
+        let handle = wheel.insert(HOUR + n * 7919 % HOUR, n);
+        assert_eq!(wheel.cancel(handle), Some(n));
+        // Earlier, which leaves a record too; and back.
+        assert!(wheel.reschedule(moved, HOUR - n));
+        assert!(wheel.reschedule(moved, 2 * HOUR));
+        if n % 1_000 == 0 {
+            most = most.max(wheel.heap_bytes());
+        }
+    }
+    assert!(most < 400 * 1024, "{most} bytes for one timer");
+}
+
+/// A loop that never quite catches up: a thousand are always due and not handed out.
+#[test]
+fn a_backlog_that_never_empties_does_not_grow() {
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..1_000 {
+        wheel.insert(0, n);
+    }
+    let mut most = 0;
+    for now in 1..=100_000 {
+        wheel.advance(now);
+        assert_eq!(wheel.pop_expired().map(|expired| expired.value), Some(now - 1), "in order");
+        wheel.insert(now, now + 999);
+        most = most.max(wheel.heap_bytes());
+    }
+    assert!(most < 400 * 1024, "{most} bytes for a thousand timers");
+}
+
+/// A peak of expiries is given back when it is over, and counted while it lasts.
+#[test]
+fn the_queue_of_a_peak_is_given_back() {
+    const PEAK: usize = 100_000;
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..PEAK {
+        wheel.insert(500, n);
+    }
+    let armed = wheel.heap_bytes();
+    wheel.advance(500);
+    assert!(wheel.heap_bytes() >= armed + 16 * PEAK, "what is due is held, too");
+    assert_eq!(std::iter::from_fn(|| wheel.pop_expired()).count(), PEAK);
+    // The numbers of the free places are listed now: that is all that there is more.
+    let free = 4 * PEAK.next_power_of_two();
+    let kept = wheel.heap_bytes() - armed;
+    assert!(kept <= free + 128 * 1024, "{kept} bytes more than before the peak");
+}
+
+/// Timers that are due are cancelled one by one, as by a server that closes all connections: a
+/// queue that is tidied up each time makes that quadratic, and this test hours.
+#[test]
+fn cancelling_all_that_is_due_is_not_quadratic() {
+    for reverse in [false, true] {
+        let mut wheel = TimerWheel::new(0);
+        let mut handles: Vec<_> = (0..300_000).map(|n| wheel.insert(1 + n % 100, n)).collect();
+        wheel.advance(100);
+        if reverse {
+            handles.reverse();
+        }
+        for (n, handle) in handles.into_iter().enumerate() {
+            assert!(wheel.cancel(handle).is_some());
+            assert_eq!(wheel.due_len(), 299_999 - n);
+        }
+        assert!(wheel.pop_expired().is_none());
+        wheel.check_invariants();
+    }
+}
+
+/// The count of moves goes on through all that empties or rebuilds the wheel.
+#[test]
+fn moves_are_counted_through_clearing_and_shrinking() {
+    let mut wheel = TimerWheel::new(0);
+    wheel.insert(300, ());
+    assert_eq!((turn(&mut wheel, 256), turn(&mut wheel, 300)), ((1, 0), (1, 1)));
+    assert_eq!(wheel.cascaded(), 1, "filed anew once, due once");
+    wheel.shrink_to_fit();
+    assert_eq!((wheel.moved(), wheel.cascaded()), (2, 1));
+    wheel.clear();
+    assert_eq!((wheel.moved(), wheel.cascaded()), (2, 1));
+}
