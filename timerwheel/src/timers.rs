@@ -321,8 +321,9 @@ impl<T> Timers<T> {
 
     fn move_to(&mut self, handle: TimerHandle, deadline: Instant) -> bool {
         let tick = self.clock.deadline(deadline);
+        let earlier = self.wheel.deadline_of(handle).is_some_and(|before| tick < before);
         let Some(item) = self.wheel.get_mut(handle) else { return false };
-        let earlier = tick < core::mem::replace(&mut item.asked, tick);
+        item.asked = tick;
         #[cfg(feature = "audit")]
         item.record.rearmed(self.now);
         self.counters.moved(earlier);

@@ -129,6 +129,19 @@ fn a_moved_interval_is_late_by_a_tick_at_most() {
     }
 }
 
+/// A moved interval was compared with its first tick, not with the one it was armed for.
+#[test]
+fn an_interval_is_moved_earlier_or_later_than_its_next_tick() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let beat = timers.insert_interval(base + ms(10), every(ms(10)), MissedTicks::Skip, ());
+    timers.advance(base + ms(32));
+    assert!(timers.pop_expired().is_some());
+    assert!(timers.reschedule(beat, base + ms(35)));
+    let counters = timers.counters();
+    assert_eq!((counters.rescheduled_earlier, counters.rescheduled_later), (1, 0));
+}
+
 /// Whatever becomes of a timer that was armed is counted, also if another thread took its value
 /// while it was being handed out.
 #[test]
