@@ -61,6 +61,12 @@ impl Due {
         self.queue.len() - self.head - self.gone
     }
 
+    /// Whether there is nothing in the queue, due or gone: it is cleared when its end is reached.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Makes room for what an `advance` collects.
     pub(crate) fn begin(&mut self) {
         if self.head * 2 > self.queue.len() {

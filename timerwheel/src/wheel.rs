@@ -259,7 +259,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub fn pop_expired(&mut self) -> Option<Expired<T>> {
         // Most calls end a loop, or find nothing in the first place.
-        if self.due.len() == 0 { None } else { self.pop_due() }
+        if self.due.is_drained() { None } else { self.pop_due() }
     }
 
     /// Lets intervals leave out what they missed before `tick`, as if all were
