@@ -25,7 +25,7 @@ use crate::clock;
 use crate::gauges::{Gauges, LoopStats};
 use crate::handler::Handler;
 use crate::loop_handle::{Command, LoopHandle};
-use crate::net::{Ready, Tokens};
+use crate::net::{Listener, Ready, Source, Tokens};
 use crate::reply::Ticket;
 use crate::server::{Host, Report, Server, ServerBuilder};
 
@@ -63,7 +63,7 @@ pub struct LoopLinks {
 /// }
 ///
 /// let event_loop = EventLoop::bind("127.0.0.1:8080".parse()?, |_| Server::builder(Hello))?;
-/// println!("listening on http://{}", event_loop.local_addr());
+/// println!("listening on http://{}", event_loop.local_addr()?);
 /// event_loop.run()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -109,14 +109,26 @@ impl<H: Handler> EventLoop<H> {
         address: SocketAddr,
         build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
     ) -> io::Result<Self> {
-        Self::bind_as(0, Gauges::new(1), address, build)
+        Self::start(0, Gauges::new(1), Source::Address(address), build)
     }
 
-    /// [`bind`](Self::bind), as one of several loops.
-    pub(crate) fn bind_as(
+    /// The same with a listener that is there already: see [`ServerBuilder::listen_on`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`bind`](Self::bind).
+    pub fn listen_on(
+        listener: Listener,
+        build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
+    ) -> io::Result<Self> {
+        Self::start(0, Gauges::new(1), Source::Listener(listener), build)
+    }
+
+    /// As one of several loops.
+    pub(crate) fn start(
         index: usize,
         gauges: Gauges,
-        address: SocketAddr,
+        source: Source,
         build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
     ) -> io::Result<Self> {
         let now = clock::now();
@@ -139,7 +151,7 @@ impl<H: Handler> EventLoop<H> {
             timer: LoopTimer::Check,
             now,
         };
-        let server = build(links).bind(address, host)?;
+        let server = build(links).start(source, host)?;
         let events = Events::with_capacity(EVENTS_PER_TURN);
         let stats = LoopStats::default();
         Ok(Self {
@@ -233,7 +245,11 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// Where it listens.
-    pub fn local_addr(&self) -> SocketAddr {
+    ///
+    /// # Errors
+    ///
+    /// If it listens on something that has no address, a Unix socket for instance.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.server.local_addr()
     }
 

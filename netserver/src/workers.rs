@@ -15,6 +15,7 @@ use crate::event_loop::{EventLoop, LoopLinks};
 use crate::gauges::Gauges;
 use crate::handler::Handler;
 use crate::loop_handle::LoopHandle;
+use crate::net::Source;
 use crate::server::{Report, ServerBuilder};
 
 /// Event loops that run.
@@ -127,15 +128,17 @@ impl Workers {
         let run = move || {
             // Declared first, so that it goes last, with the loop gone.
             let _ended = CallOnDrop(&*on_end);
-            let event_loop = match EventLoop::bind_as(index, gauges, address, |it| build(it)) {
-                Ok(event_loop) => event_loop,
+            let source = Source::Address(address);
+            let event_loop = EventLoop::start(index, gauges, source, |links| build(links));
+            let (event_loop, address) = match event_loop.and_then(with_address) {
+                Ok(bound) => bound,
                 Err(error) => {
                     // The receiver waits for exactly this.
                     let _ = bound.send(Err(error));
                     return Ok(Report::default());
                 }
             };
-            let _ = bound.send(Ok((event_loop.handle(), event_loop.local_addr())));
+            let _ = bound.send(Ok((event_loop.handle(), address)));
             event_loop.run()
         };
         self.running.fetch_add(1, Ordering::Relaxed);
@@ -165,6 +168,11 @@ impl<F: Fn()> Drop for CallOnDrop<'_, F> {
     fn drop(&mut self) {
         (self.0)();
     }
+}
+
+fn with_address<H: Handler>(event_loop: EventLoop<H>) -> io::Result<(EventLoop<H>, SocketAddr)> {
+    let address = event_loop.local_addr()?;
+    Ok((event_loop, address))
 }
 
 /// Fails if somebody listens on the address, whether they would share it or not.

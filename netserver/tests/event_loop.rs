@@ -73,7 +73,9 @@ fn a_loop_on_a_thread_serves_until_it_is_closed() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let running = thread::spawn(move || {
         let event_loop = EventLoop::bind(localhost(), app).expect("a free port");
-        sender.send((event_loop.handle(), event_loop.local_addr())).expect("the test waits");
+        sender
+            .send((event_loop.handle(), event_loop.local_addr().unwrap()))
+            .expect("the test waits");
         event_loop.run().expect("the poll works")
     });
     let (handle, address) = receiver.recv_timeout(LIMIT).expect("it starts");
@@ -94,7 +96,7 @@ fn grace_is_reported_and_can_be_cut_short() {
     for cut_short in [false, true] {
         let mut event_loop = EventLoop::bind(localhost(), app).expect("a free port");
         let handle = event_loop.handle();
-        let mut stuck = connect(event_loop.local_addr());
+        let mut stuck = connect(event_loop.local_addr().unwrap());
         ask(&mut stuck, "/never");
         let started = Instant::now();
         while event_loop.server().stats().requests == 0 {
@@ -115,7 +117,7 @@ fn grace_is_reported_and_can_be_cut_short() {
 #[test]
 fn a_loop_that_is_stopped_drops_what_is_under_way() {
     let event_loop = EventLoop::bind(localhost(), app).expect("a free port");
-    let mut stuck = connect(event_loop.local_addr());
+    let mut stuck = connect(event_loop.local_addr().unwrap());
     ask(&mut stuck, "/never");
     event_loop.handle().stop();
     event_loop.run().expect("the poll works");
@@ -132,7 +134,7 @@ fn another_loop_can_carry_it_by_its_descriptor() {
     let descriptor = inner.as_raw_fd();
     let mut source = SourceFd(&descriptor);
     outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
-    let mut client = connect(inner.local_addr());
+    let mut client = connect(inner.local_addr().unwrap());
     ask(&mut client, "/");
     let (mut events, started) = (Events::with_capacity(8), Instant::now());
     while inner.server().stats().closed.total() == 0 {
@@ -161,7 +163,7 @@ fn a_handler_that_panics_at_a_close_does_not_take_the_loop_along() {
     let mut event_loop =
         EventLoop::bind(localhost(), |_| Server::builder(Clumsy)).expect("a free port");
     for closed in 1..=2 {
-        let (mut client, started) = (connect(event_loop.local_addr()), Instant::now());
+        let (mut client, started) = (connect(event_loop.local_addr().unwrap()), Instant::now());
         ask(&mut client, "/");
         while event_loop.server().stats().closed.total() < closed {
             assert!(started.elapsed() < LIMIT);

@@ -67,7 +67,7 @@ fn dropping_a_listening_server_disarms_it_without_a_turn_of_the_loop() {
             .bind("127.0.0.1:0".parse().unwrap(), host(&poll, &mut timers, now))
             .expect("a free port");
         assert_eq!(timers.len(), 1);
-        let address = server.local_addr();
+        let address = server.local_addr().unwrap();
         drop(server);
         assert_eq!(timers.len(), 0);
         assert!(TcpListener::bind(address).is_ok(), "the port is free");

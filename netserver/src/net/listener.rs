@@ -1,12 +1,15 @@
 //! A listening socket: made by socket2, because mio sets neither the backlog nor `SO_REUSEPORT`.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::Stream;
+use super::{Incoming, Stream};
 
 /// How to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,16 +23,33 @@ pub struct ListenOptions {
     pub dual_stack: Option<bool>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Listener {
-    socket: mio::net::TcpListener,
-    address: SocketAddr,
+/// Where a server gets its connections from: a TCP or Unix socket that listens and does not block
+/// (mio's do not), or whatever else is [`Incoming`].
+///
+/// A socket inherited from a supervisor is
+/// `Listener::try_from(mio::net::TcpListener::from_std(listener))`, once `set_nonblocking(true)` is
+/// done.
+pub struct Listener {
+    source: Box<dyn Incoming + Send>,
+    endpoint: Endpoint,
+}
+
+/// What a server listens on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// An address and its port.
+    Ip(SocketAddr),
+    /// A Unix socket; its path, if it has one.
+    Unix(Option<PathBuf>),
+    /// Something else, or nothing.
+    Other,
 }
 
 /// What came of an accept.
 #[derive(Debug)]
 pub(crate) enum Accept {
-    Connection(Stream, SocketAddr),
+    Connection(Stream, Option<SocketAddr>),
     /// Nobody is waiting.
     Empty,
     /// The process or the system is out of descriptors or memory; somebody may be waiting.
@@ -37,8 +57,13 @@ pub(crate) enum Accept {
 }
 
 impl Listener {
-    /// Binds and listens. Nothing is left behind by a failure: the socket closes itself.
-    pub(crate) fn bind(address: SocketAddr, options: ListenOptions) -> io::Result<Self> {
+    /// Binds a TCP socket and listens. Nothing is left behind by a failure: the socket closes
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: the address is taken, is not this machine's, may not be used.
+    pub fn bind(address: SocketAddr, options: ListenOptions) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         // So that a restart is not kept out by connections in TIME_WAIT; never lets two listen.
@@ -50,20 +75,53 @@ impl Listener {
             socket.set_only_v6(!dual_stack)?;
         }
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-        let socket: std::net::TcpListener = socket.into();
-        let address = socket.local_addr()?;
-        Ok(Self { socket: mio::net::TcpListener::from_std(socket), address })
+        listen(&socket, options.backlog)?;
+        Self::try_from(TcpListener::from_std(socket.into()))
+    }
+
+    /// Binds a Unix socket and listens. The file is made by it and stays when it is dropped:
+    /// whoever made the path knows when to remove it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: the file is there already (even if nobody listens), its directory is
+    /// not, the path is longer than 107 bytes.
+    pub fn bind_unix(path: impl AsRef<Path>, backlog: u32) -> io::Result<Self> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        listen(&socket, backlog)?;
+        Self::try_from(UnixListener::from_std(socket.into()))
+    }
+
+    /// A listener of another kind.
+    pub fn new(incoming: impl Incoming + Send + 'static) -> Self {
+        Self { source: Box::new(incoming), endpoint: Endpoint::Other }
+    }
+
+    /// No listener: connections come by [`Server::adopt`](crate::Server::adopt) alone.
+    pub fn none() -> Self {
+        Self::new(Nobody)
+    }
+
+    /// What it listens on.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        registry.register(&mut self.source, token, Interest::READABLE)
     }
 
-    pub(crate) fn accept(&self) -> Accept {
+    pub(crate) fn deregister(&mut self, registry: &Registry) {
+        // Fails only if it was not registered, which is what is wanted.
+        let _ = registry.deregister(&mut self.source);
+    }
+
+    pub(crate) fn accept(&mut self) -> Accept {
         loop {
-            let error = match self.socket.accept() {
-                Ok((stream, peer)) => return Accept::Connection(Stream::new(stream), peer),
+            let error = match self.source.accept() {
+                Ok((stream, peer)) => return Accept::Connection(stream, peer),
                 Err(error) => error,
             };
             match error.kind() {
@@ -81,8 +139,113 @@ impl Listener {
             }
         }
     }
+}
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+/// A listener that is to be opened, or that is there already.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Address(SocketAddr),
+    Listener(Listener),
+}
+
+impl Source {
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Address(address) => Endpoint::Ip(*address),
+            Self::Listener(listener) => listener.endpoint.clone(),
+        }
+    }
+
+    pub(crate) fn open(self, options: ListenOptions) -> io::Result<Listener> {
+        match self {
+            Self::Address(address) => Listener::bind(address, options),
+            Self::Listener(listener) => Ok(listener),
+        }
+    }
+}
+
+fn listen(socket: &Socket, backlog: u32) -> io::Result<()> {
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))
+}
+
+impl TryFrom<TcpListener> for Listener {
+    type Error = io::Error;
+
+    /// # Errors
+    ///
+    /// If the socket cannot name its address.
+    fn try_from(socket: TcpListener) -> io::Result<Self> {
+        let endpoint = Endpoint::Ip(socket.local_addr()?);
+        Ok(Self { source: Box::new(socket), endpoint })
+    }
+}
+
+impl TryFrom<UnixListener> for Listener {
+    type Error = io::Error;
+
+    /// # Errors
+    ///
+    /// If the socket cannot name its address.
+    fn try_from(socket: UnixListener) -> io::Result<Self> {
+        let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
+        Ok(Self { source: Box::new(socket), endpoint: Endpoint::Unix(path) })
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// The address, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::Unsupported`] for all that has no internet address.
+    pub fn ip(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Ip(address) => Ok(*address),
+            _ => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("the server listens on {self}, which is not an IP address"),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+            Self::Unix(None) => f.write_str("an unnamed Unix socket"),
+            Self::Other => f.write_str("a listener of its own kind"),
+        }
+    }
+}
+
+/// Where nobody ever comes from.
+#[derive(Debug)]
+struct Nobody;
+
+impl Incoming for Nobody {
+    fn accept(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl mio::event::Source for Nobody {
+    fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -4,9 +4,12 @@ mod listener;
 mod ready;
 mod stream;
 mod tokens;
+mod transport;
 
-pub use listener::ListenOptions;
-pub(crate) use listener::{Accept, Listener};
+pub(crate) use listener::{Accept, Source};
+pub use listener::{Endpoint, ListenOptions, Listener};
 pub use ready::Ready;
-pub(crate) use stream::{Stream, Transfer};
+pub use stream::Stream;
+pub(crate) use stream::Transfer;
 pub use tokens::Tokens;
+pub use transport::{Incoming, Transport};

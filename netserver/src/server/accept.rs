@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::Server;
 use super::connection::Connection;
+use super::{AdoptError, Server};
 use crate::cause::Cause;
 use crate::context::ConnId;
 use crate::handler::Handler;
@@ -23,9 +23,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
             if self.exhausted || !self.may_accept() {
                 return;
             }
-            let Some(listener) = &self.listener else { return self.accepting = false };
+            let Some(listener) = &mut self.listener else { return self.accepting = false };
             match listener.accept() {
-                Accept::Connection(stream, peer) => self.admit(stream, peer, now),
+                Accept::Connection(stream, peer) => {
+                    // Who is turned away has been counted, and there is nobody to tell.
+                    let _ = self.admit(stream, peer, now);
+                }
                 Accept::Empty => return self.accepting = false,
                 Accept::Exhausted => {
                     // No edge comes when descriptors are free again: the check retries.
@@ -53,18 +56,24 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.settings.limits.over_limit != OverLimit::Pause || self.has_room()
     }
 
-    fn admit(&mut self, stream: Stream, peer: SocketAddr, now: Instant) {
+    /// Takes a connection in, or turns it away by what the settings say.
+    pub(super) fn admit(
+        &mut self,
+        mut stream: Stream,
+        peer: Option<SocketAddr>,
+        now: Instant,
+    ) -> Result<ConnId, AdoptError> {
         if !self.has_room() && !self.make_room(now) {
-            return self.turn_away(stream, now);
+            self.turn_away(stream, now);
+            return Err(AdoptError::Full);
         }
         let entry = self.connections.vacant_entry();
-        let Ok(key) = u32::try_from(entry.key()) else { return };
-        let mut stream = stream;
-        if stream.register(&self.registry, self.tokens.connection(key)).is_err() {
+        let Ok(key) = u32::try_from(entry.key()) else { return Err(AdoptError::Full) };
+        if let Err(error) = stream.register(&self.registry, self.tokens.connection(key)) {
             // Out of kernel memory or watches: as good as out of descriptors.
             self.exhausted = true;
             self.stats.accept_pauses += 1;
-            return;
+            return Err(AdoptError::Register(error));
         }
         if self.generations.len() <= key as usize {
             self.generations.push(0);
@@ -75,6 +84,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.count_phase(connection.phase, true);
         self.connections.insert(connection);
         self.drive(key, now);
+        Ok(id)
     }
 
     /// Above the limit: whether another connection has gone for this one.

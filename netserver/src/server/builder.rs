@@ -16,7 +16,7 @@ use super::{Buffers, Server};
 use crate::clock;
 use crate::handler::Handler;
 use crate::http::DateCache;
-use crate::net::{ListenOptions, Listener, Tokens};
+use crate::net::{Endpoint, ListenOptions, Listener, Source, Tokens};
 use crate::settings::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 use crate::stats::Stats;
 use crate::track::Tracker;
@@ -119,16 +119,39 @@ impl<H: Handler> ServerBuilder<H> {
         address: SocketAddr,
         host: Host<'_, T>,
     ) -> Result<Server<H, T>, BindError<H>> {
-        match self.listen(address, &host) {
+        self.start(Source::Address(address), host)
+    }
+
+    /// The same with a listener that is there already: a Unix socket, one inherited from a
+    /// supervisor, one of the embedder's making, or [none](Listener::none).
+    ///
+    /// # Errors
+    ///
+    /// As of [`bind`](Self::bind). The listener is closed.
+    pub fn listen_on<T: Copy + fmt::Debug>(
+        self,
+        listener: Listener,
+        host: Host<'_, T>,
+    ) -> Result<Server<H, T>, BindError<H>> {
+        self.start(Source::Listener(listener), host)
+    }
+
+    pub(crate) fn start<T: Copy + fmt::Debug>(
+        self,
+        source: Source,
+        host: Host<'_, T>,
+    ) -> Result<Server<H, T>, BindError<H>> {
+        let endpoint = source.endpoint();
+        match self.listen(source, &host) {
             Ok((listener, registry, every)) => Ok(self.arm(listener, registry, every, host)),
-            Err(reason) => Err(BindError { address, reason, builder: Box::new(self) }),
+            Err(reason) => Err(BindError { endpoint, reason, builder: Box::new(self) }),
         }
     }
 
     /// All that can fail.
     fn listen<T: Copy + fmt::Debug>(
         &self,
-        address: SocketAddr,
+        source: Source,
         host: &Host<'_, T>,
     ) -> Result<(Listener, Registry, Option<Period>), BindReason> {
         self.check()?;
@@ -137,7 +160,7 @@ impl<H: Handler> ServerBuilder<H> {
             ConnectionCheck::Interval(interval) => Period::new(interval).ok(),
             ConnectionCheck::Exact => None,
         };
-        let mut listener = Listener::bind(address, self.listen)?;
+        let mut listener = source.open(self.listen)?;
         let registry = host.registry.try_clone()?;
         listener.register(&registry, host.tokens.listener())?;
         Ok((listener, registry, every))
@@ -157,7 +180,7 @@ impl<H: Handler> ServerBuilder<H> {
             listen: self.listen,
             registry,
             tokens,
-            address: listener.address(),
+            endpoint: listener.endpoint().clone(),
             listener: Some(listener),
             check: CheckTimer::new(timer, every, timers, now),
             connections: Slab::new(),
@@ -177,7 +200,7 @@ impl<H: Handler> ServerBuilder<H> {
 
 /// A server could not be bound.
 pub struct BindError<H> {
-    address: SocketAddr,
+    endpoint: Endpoint,
     reason: BindReason,
     builder: Box<ServerBuilder<H>>,
 }
@@ -207,7 +230,7 @@ impl<H> fmt::Display for BindError<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             BindReason::Settings(error) => error.fmt(f),
-            BindReason::Io(error) => write!(f, "cannot listen on {}: {error}", self.address),
+            BindReason::Io(error) => write!(f, "cannot listen on {}: {error}", self.endpoint),
         }
     }
 }
@@ -215,7 +238,10 @@ impl<H> fmt::Display for BindError<H> {
 impl<H> fmt::Debug for BindError<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut error = f.debug_struct("BindError");
-        error.field("address", &self.address).field("reason", &self.reason).finish_non_exhaustive()
+        error
+            .field("endpoint", &self.endpoint)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
     }
 }
 

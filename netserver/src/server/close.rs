@@ -49,7 +49,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// The server is done when [`is_closed`](Self::is_closed). Its timer goes with its last
     /// connection.
     pub fn close(&mut self, grace: Duration, now: Instant) {
-        self.listener = None;
+        if let Some(mut listener) = self.listener.take() {
+            // Another process may hold the same socket, and its connections are not ours any more.
+            listener.deregister(&self.registry);
+        }
         self.accepting = false;
         let deadline = now.checked_add(grace);
         let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();

@@ -17,7 +17,7 @@ pub(super) struct Connection {
     pub(super) id: ConnId,
     pub(super) stream: Stream,
     pub(super) conn: Conn,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Option<SocketAddr>,
     pub(super) accepted: Instant,
     /// There may be something to read: no read has come back empty since the last edge.
     pub(super) readable: bool,
@@ -35,7 +35,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnId, stream: Stream, peer: SocketAddr, now: Instant) -> Self {
+    pub(super) fn new(id: ConnId, stream: Stream, peer: Option<SocketAddr>, now: Instant) -> Self {
         Self {
             id,
             stream,
@@ -66,7 +66,7 @@ impl Connection {
         date: &'a mut DateCache,
         now: Instant,
     ) -> Context<'a> {
-        Context { settings, date, now, id: self.id, peer: Some(self.peer) }
+        Context { settings, date, now, id: self.id, peer: self.peer }
     }
 }
 
@@ -75,8 +75,8 @@ impl Connection {
 pub struct ConnectionInfo {
     /// Its name: never another connection's.
     pub id: ConnId,
-    /// The peer.
-    pub peer: SocketAddr,
+    /// The peer's address, where the transport has one.
+    pub peer: Option<SocketAddr>,
     /// What it is doing.
     pub phase: Phase,
     /// How long it has been open.

@@ -129,14 +129,15 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// The connection has ended: its socket closes, its links go, its slot is another's.
     fn remove(&mut self, key: u32, cause: Cause) {
-        let connection = self.connections.remove(key as usize);
+        let mut connection = self.connections.remove(key as usize);
+        connection.stream.deregister(&self.registry);
         self.tracker.remove(key);
         self.generations[key as usize] = self.generations[key as usize].wrapping_add(1);
         self.count_phase(connection.phase, false);
         self.stats.closed.add(cause);
         let closed = Closed {
             id: connection.id,
-            peer: Some(connection.peer),
+            peer: connection.peer,
             cause,
             requests: connection.conn.requests(),
             bytes_in: connection.conn.bytes_in(),

@@ -10,6 +10,7 @@
 //! ```
 
 mod accept;
+mod adopt;
 mod builder;
 mod check;
 mod close;
@@ -19,6 +20,7 @@ mod timer;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -26,6 +28,7 @@ use mio::{Registry, Token};
 use slab::Slab;
 use timerwheel::{TimerHandle, Timers};
 
+pub use adopt::AdoptError;
 pub use builder::{BindError, Host, ServerBuilder};
 pub use close::Report;
 pub use connection::ConnectionInfo;
@@ -33,7 +36,7 @@ pub use connection::ConnectionInfo;
 use crate::context::{ConnId, Context};
 use crate::handler::Handler;
 use crate::http::DateCache;
-use crate::net::{ListenOptions, Listener, Ready, Tokens};
+use crate::net::{Endpoint, ListenOptions, Listener, Ready, Tokens};
 use crate::reply::{Reply, Ticket};
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -55,7 +58,7 @@ pub struct Server<H, T> {
     listen: ListenOptions,
     registry: Registry,
     tokens: Tokens,
-    address: SocketAddr,
+    endpoint: Endpoint,
     /// `None` once closing.
     listener: Option<Listener>,
     /// The one entry in the wheel.
@@ -140,10 +143,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.accept(now);
             return true;
         };
-        if let Some(connection) = self.connections.get_mut(key as usize) {
-            connection.note(ready);
-            self.drive(key, now);
-        }
+        self.note_ready(key, ready, now);
         true
     }
 
@@ -205,9 +205,19 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     // Observers.
 
-    /// Where it listens, or did until it was closed; the port is the real one if 0 was asked for.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// What it listens on, or did until it was closed.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The address it listens on, or did until it was closed; the port is the real one if 0 was
+    /// asked for.
+    ///
+    /// # Errors
+    ///
+    /// If it listens on something that has none, a Unix socket for instance.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.endpoint.ip()
     }
 
     /// Whether there is work left over, so that the loop must not sleep.
@@ -254,6 +264,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     // Private.
 
+    fn note_ready(&mut self, key: u32, ready: Ready, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(key as usize) {
+            connection.note(ready);
+            self.drive(key, now);
+        }
+    }
+
     fn with_ticket(
         &mut self,
         ticket: Ticket,
@@ -274,7 +291,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
 impl<H, T> fmt::Debug for Server<H, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("address", &self.address)
+            .field("endpoint", &self.endpoint)
             .field("connections", &self.connections.len())
             .field("timer", &self.check.handle())
             .finish_non_exhaustive()

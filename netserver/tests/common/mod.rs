@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 use netserver::{
-    Cause, Closed, Exchange, Handler, Head, Host, Limits, Pull, Ready, Reply, Request, Response,
-    Server, Sink, Status, Ticket, Timeouts, Tokens,
+    Cause, Closed, Exchange, Handler, Head, Host, Limits, ListenOptions, Listener, Pull, Ready,
+    Reply, Request, Response, Server, Sink, Status, Ticket, Timeouts, Tokens,
 };
 use timerwheel::Timers;
 
@@ -102,6 +102,15 @@ impl World {
     }
 
     pub(crate) fn with(set: impl FnOnce(&mut Timeouts, &mut Limits)) -> Self {
+        let options = ListenOptions { backlog: 511, reuse_port: false, dual_stack: None };
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options);
+        Self::listening_on(listener.expect("a free port"), set)
+    }
+
+    pub(crate) fn listening_on(
+        listener: Listener,
+        set: impl FnOnce(&mut Timeouts, &mut Limits),
+    ) -> Self {
         let (mut timeouts, mut limits) = (Timeouts::default(), Limits::default());
         set(&mut timeouts, &mut limits);
         let poll = Poll::new().expect("a poll");
@@ -116,13 +125,13 @@ impl World {
             now,
         };
         let builder = Server::builder(App(seen.clone())).timeouts(timeouts).limits(limits);
-        let server = builder.bind("127.0.0.1:0".parse().unwrap(), host).expect("a free port");
+        let server = builder.listen_on(listener, host).expect("the settings are right");
         let events = Events::with_capacity(1024);
         Self { poll, events, timers, server, seen, now, started: now }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.server.local_addr()
+        self.server.local_addr().expect("a TCP listener")
     }
 
     /// A client that the server has accepted.
