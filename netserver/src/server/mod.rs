@@ -177,6 +177,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.expiring {
             self.expire(now);
         }
+        self.go_on_draining(now);
         if self.check.is_exact() {
             self.check.arm_for(self.next_check(now), timers);
         }
@@ -224,6 +225,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     pub fn wants_turn(&self) -> bool {
         !self.left_over.is_empty()
             || self.expiring
+            || self.is_telling()
             || (self.accepting && !self.exhausted && self.has_room())
     }
 
