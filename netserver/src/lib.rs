@@ -50,7 +50,9 @@ pub use http::{Head, Response, Status};
 pub use loop_handle::LoopHandle;
 pub use net::{Endpoint, Incoming, ListenOptions, Listener, Ready, Stream, Tokens, Transport};
 pub use reply::{Exchange, Flow, Pull, Reply, Sink, Ticket};
-pub use server::{AdoptError, BindError, ConnectionInfo, Host, Report, Server, ServerBuilder};
+pub use server::{
+    Admission, AdoptError, BindError, ConnectionInfo, Host, Report, Server, ServerBuilder,
+};
 pub use settings::{ConnectionCheck, Limits, OverLimit, SettingError, Settings, Timeouts};
 pub use stats::{Phases, Stats};
 pub use workers::Workers;

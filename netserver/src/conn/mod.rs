@@ -49,6 +49,8 @@ pub struct Conn {
     parked: bool,
     incoming: Option<Box<Incoming>>,
     outgoing: Outgoing,
+    /// A head has been complete and understood.
+    had_head: bool,
     /// CR and LF before the request line that is to come.
     blank: usize,
     draining: bool,
@@ -113,6 +115,7 @@ impl Conn {
             parked: false,
             incoming: None,
             outgoing: Outgoing::default(),
+            had_head: false,
             blank: 0,
             draining: false,
             aborted: None,
@@ -326,6 +329,11 @@ impl Conn {
     /// Requests whose heads have arrived.
     pub fn requests(&self) -> u64 {
         self.outgoing.begun() + u64::from(self.has_slotless_body())
+    }
+
+    /// Whether the peer has ever sent a head that was complete and understood.
+    pub fn has_had_head(&self) -> bool {
+        self.had_head
     }
 
     /// Bytes received.

@@ -175,6 +175,7 @@ impl Conn {
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> usize {
+        self.had_head = true;
         let number = self.outgoing.begun();
         let semantics = head.semantics();
         if !semantics.keep_alive {

@@ -12,7 +12,7 @@ use slab::Slab;
 use timerwheel::{Period, Timers};
 
 use super::timer::CheckTimer;
-use super::{Buffers, Server};
+use super::{Admission, Buffers, Server};
 use crate::clock;
 use crate::handler::Handler;
 use crate::http::DateCache;
@@ -58,6 +58,8 @@ pub struct ServerBuilder<H> {
     pub(super) handler: H,
     pub(super) settings: Settings,
     pub(super) listen: ListenOptions,
+    /// `None` is one of its own.
+    pub(super) admission: Option<Admission>,
 }
 
 impl<H: Handler> ServerBuilder<H> {
@@ -65,7 +67,7 @@ impl<H: Handler> ServerBuilder<H> {
         let settings = Settings::default();
         let listen =
             ListenOptions { backlog: settings.limits.backlog, reuse_port: false, dual_stack: None };
-        Self { handler, settings, listen }
+        Self { handler, settings, listen, admission: None }
     }
 
     /// Sets all durations.
@@ -96,6 +98,15 @@ impl<H: Handler> ServerBuilder<H> {
     /// Whether an IPv6 address is to take IPv4 connections too; the system decides if not said.
     pub fn dual_stack(mut self, dual_stack: bool) -> Self {
         self.listen.dual_stack = Some(dual_stack);
+        self
+    }
+
+    /// Counts connections together with all servers that are given the same one, so that the limit
+    /// of connections, and of those pending, holds for all of them together. Without it a server
+    /// counts for itself. A server that is [paused](crate::OverLimit::Pause) because of the others
+    /// looks again at every connection check.
+    pub fn admission(mut self, admission: &Admission) -> Self {
+        self.admission = Some(admission.clone());
         self
     }
 
@@ -184,6 +195,7 @@ impl<H: Handler> ServerBuilder<H> {
             listener: Some(listener),
             check: CheckTimer::new(timer, every, timers, now),
             connections: Slab::new(),
+            admission: self.admission.unwrap_or_default(),
             generations: Vec::new(),
             tracker: Tracker::new(),
             left_over: VecDeque::new(),

@@ -8,7 +8,8 @@ use crate::clock;
 use crate::handler::Handler;
 use crate::track::Class;
 
-/// In exact mode, how long accepting pauses for want of descriptors.
+/// In exact mode, how long accepting pauses for want of descriptors, or of room that
+/// another server takes.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
 /// Expiries handled in one go, before others get their turn: a hundred thousand connections that
@@ -20,7 +21,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.stats.checks += 1;
         // The wall clock may have been set since.
         self.date.set(clock::wall(), now);
-        if self.exhausted {
+        // Another server may have made room, of which no event tells.
+        if self.exhausted || self.accepting {
             self.exhausted = false;
             self.accept(now);
         }
@@ -43,7 +45,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// When the check has something to do next, as far as is known.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
         let expiry = self.tracker.next_deadline(&self.settings.timeouts);
-        let retry = self.exhausted.then(|| now + ACCEPT_RETRY);
+        let retry = (self.exhausted || self.accepting).then(|| now + ACCEPT_RETRY);
         expiry.into_iter().chain(self.grace_ends()).chain(retry).min()
     }
 

@@ -94,7 +94,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// Unbinds: closes every socket and cancels the timer, now. What comes back can be bound again.
     pub fn into_builder(self) -> ServerBuilder<H> {
-        ServerBuilder { handler: self.handler, settings: self.settings, listen: self.listen }
+        ServerBuilder {
+            handler: self.handler,
+            settings: self.settings,
+            listen: self.listen,
+            admission: Some(self.admission),
+        }
     }
 
     /// Changes durations while the server runs. Deadlines are counted from when each connection

@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::track::Class;
 
 use super::Server;
+use super::admission::{Pending, Seat};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -32,10 +33,21 @@ pub(super) struct Connection {
     pub(super) requests: u64,
     /// The phase it is counted in.
     pub(super) phase: Phase,
+    /// Until it has had a head, if that is limited.
+    pub(super) pending: Option<Pending>,
+    /// Held for as long as it is here.
+    _seat: Seat,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnId, stream: Stream, peer: Option<SocketAddr>, now: Instant) -> Self {
+    pub(super) fn new(
+        id: ConnId,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+        seat: Seat,
+        pending: Option<Pending>,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             stream,
@@ -50,6 +62,8 @@ impl Connection {
             rescued: 0,
             requests: 0,
             phase: Phase::FirstByte,
+            pending,
+            _seat: seat,
         }
     }
 

@@ -109,6 +109,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
             connection.queued = true;
             self.left_over.push_back(key);
         }
+        if connection.pending.is_some() && connection.conn.has_had_head() {
+            connection.pending = None;
+        }
         let changes = connection.conn.take_changes();
         let phase = connection.conn.phase();
         let before = std::mem::replace(&mut connection.phase, phase);

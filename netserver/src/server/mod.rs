@@ -10,6 +10,7 @@
 //! ```
 
 mod accept;
+mod admission;
 mod adopt;
 mod builder;
 mod check;
@@ -28,6 +29,7 @@ use mio::{Registry, Token};
 use slab::Slab;
 use timerwheel::{TimerHandle, Timers};
 
+pub use admission::Admission;
 pub use adopt::AdoptError;
 pub use builder::{BindError, Host, ServerBuilder};
 pub use close::Report;
@@ -64,6 +66,7 @@ pub struct Server<H, T> {
     /// The one entry in the wheel.
     check: CheckTimer<T>,
     connections: Slab<Connection>,
+    admission: Admission,
     /// How often each slot has been used: what makes a [`ConnId`] one connection's for ever.
     generations: Vec<u32>,
     tracker: Tracker,
@@ -224,7 +227,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     pub fn wants_turn(&self) -> bool {
         !self.left_over.is_empty()
             || self.expiring
-            || (self.accepting && !self.exhausted && self.has_room())
+            || (self.accepting && !self.exhausted && self.may_accept())
     }
 
     /// The timer of the connection check, if it is armed.
