@@ -38,6 +38,7 @@ mod server;
 mod settings;
 mod stats;
 pub mod track;
+mod upgraded;
 mod workers;
 
 pub use cause::{Cause, Causes};
@@ -55,4 +56,5 @@ pub use server::{
 };
 pub use settings::{ConnectionCheck, Limits, OverLimit, SettingError, Settings, Timeouts};
 pub use stats::{Phases, Stats};
+pub use upgraded::{Lease, Upgraded};
 pub use workers::Workers;

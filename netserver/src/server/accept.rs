@@ -87,7 +87,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         };
         let entry = self.connections.vacant_entry();
         let Ok(key) = u32::try_from(entry.key()) else { return Err(AdoptError::Full) };
-        if let Err(error) = stream.register(&self.registry, self.tokens.connection(key)) {
+        if let Err(error) = stream.watch(&self.registry, self.tokens.connection(key)) {
             // Out of kernel memory or watches: as good as out of descriptors.
             self.exhausted = true;
             self.stats.accept_pauses += 1;

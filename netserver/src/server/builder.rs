@@ -203,6 +203,7 @@ impl<H: Handler> ServerBuilder<H> {
             exhausted: false,
             expiring: false,
             drain: None,
+            leases: None,
             date: DateCache::new(clock::wall(), now),
             buffers: Buffers::default(),
             stats: Stats::default(),

@@ -8,9 +8,9 @@ use crate::clock;
 use crate::handler::Handler;
 use crate::track::Class;
 
-/// In exact mode, how long accepting pauses for want of descriptors, or of room that
-/// another server takes.
-const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+/// In exact mode, how often to look for what no event tells of: descriptors that are free again,
+/// room that another server has made, leases that other threads have ended.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Expiries handled in one go, before others get their turn: a hundred thousand connections that
 /// expire together must not hold up the rest.
@@ -26,6 +26,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.exhausted = false;
             self.accept(now);
         }
+        self.collect_leases(now);
         self.expire(now);
         self.check_drain(now);
     }
@@ -45,7 +46,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// When the check has something to do next, as far as is known.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
         let expiry = self.tracker.next_deadline(&self.settings.timeouts);
-        let retry = (self.exhausted || self.accepting).then(|| now + ACCEPT_RETRY);
+        let retry = (self.exhausted || self.accepting || self.has_leases()).then(|| now + RETRY);
         expiry.into_iter().chain(self.grace_ends()).chain(retry).min()
     }
 

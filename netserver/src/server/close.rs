@@ -58,7 +58,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();
         self.drain = Some(Drain { deadline, forcing: false, report });
         for key in self.keys() {
-            self.drive_after(key, now, |connection, _, cx| connection.conn.drain(cx));
+            self.drive_after(key, now, |connection, _, cx| {
+                connection.conn.drain(cx);
+                if let Some(leased) = &connection.leased {
+                    leased.drain();
+                }
+            });
         }
         if grace.is_zero() {
             self.force(now);

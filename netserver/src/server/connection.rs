@@ -1,6 +1,7 @@
 //! A connection as the server holds it: its socket, its state machine, and what the poll said.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::conn::{Conn, Phase};
@@ -9,6 +10,7 @@ use crate::http::DateCache;
 use crate::net::{Ready, Stream};
 use crate::settings::Settings;
 use crate::track::Class;
+use crate::upgraded::Leased;
 
 use super::Server;
 use super::admission::{Pending, Seat};
@@ -33,6 +35,8 @@ pub(super) struct Connection {
     pub(super) requests: u64,
     /// The phase it is counted in.
     pub(super) phase: Phase,
+    /// Its socket is the handler's.
+    pub(super) leased: Option<Arc<Leased>>,
     /// Until it has had a head, if that is limited.
     pub(super) pending: Option<Pending>,
     /// Held for as long as it is here.
@@ -62,6 +66,7 @@ impl Connection {
             rescued: 0,
             requests: 0,
             phase: Phase::FirstByte,
+            leased: None,
             pending,
             _seat: seat,
         }
@@ -81,6 +86,15 @@ impl Connection {
         now: Instant,
     ) -> Context<'a> {
         Context { settings, date, now, id: self.id, peer: self.peer }
+    }
+}
+
+impl Drop for Connection {
+    /// Ends it for its owner too, if that is another one.
+    fn drop(&mut self) {
+        if let Some(leased) = &self.leased {
+            leased.force();
+        }
     }
 }
 

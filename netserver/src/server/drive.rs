@@ -105,6 +105,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
         {
             return self.remove(key, end.cause);
         }
+        if connection.conn.gives_up_socket() {
+            self.hand_over(key, now);
+        }
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
         if !rested && !connection.queued {
             connection.queued = true;
             self.left_over.push_back(key);
@@ -133,7 +137,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// The connection has ended: its socket closes, its links go, its slot is another's.
     fn remove(&mut self, key: u32, cause: Cause) {
         let mut connection = self.connections.remove(key as usize);
-        connection.stream.deregister(&self.registry);
+        connection.stream.unwatch(&self.registry);
         self.tracker.remove(key);
         self.generations[key as usize] = self.generations[key as usize].wrapping_add(1);
         self.count_phase(connection.phase, false);

@@ -17,6 +17,7 @@ mod check;
 mod close;
 mod connection;
 mod drive;
+mod leases;
 mod timer;
 
 use std::collections::VecDeque;
@@ -45,6 +46,7 @@ use crate::stats::Stats;
 use crate::track::Tracker;
 use close::Drain;
 use connection::Connection;
+use leases::Leases;
 use timer::CheckTimer;
 
 /// A bound server. It exists only bound: what is not bound yet is a [`ServerBuilder`], which holds
@@ -79,6 +81,8 @@ pub struct Server<H, T> {
     /// More has expired than one turn could handle.
     expiring: bool,
     drain: Option<Drain>,
+    /// Made with the first one.
+    leases: Option<Leases>,
     date: DateCache,
     /// Both shared by all connections, and allocated with the first one.
     buffers: Buffers,
@@ -180,6 +184,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.expiring {
             self.expire(now);
         }
+        self.collect_leases(now);
         if self.check.is_exact() {
             self.check.arm_for(self.next_check(now), timers);
         }
