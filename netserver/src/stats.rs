@@ -11,7 +11,8 @@ pub struct Stats {
     pub closed: Causes,
     /// Connections turned away above a limit.
     pub refused: u64,
-    /// Of those, for too many from their address or prefix without a head.
+    /// Connections turned away for too many from their address or prefix without a head; or
+    /// closed for that, as soon as a proxy has named the address.
     pub refused_pending: u64,
     /// Requests begun.
     pub requests: u64,

@@ -10,7 +10,7 @@ use crate::cause::Cause;
 use crate::context::ConnId;
 use crate::handler::Handler;
 use crate::http::{Reject, encode_reject};
-use crate::net::{Accept, Stream};
+use crate::net::{Accept, ProxyHeader, Stream};
 use crate::settings::{Limits, OverLimit};
 use crate::track::Class;
 
@@ -32,7 +32,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             match listener.accept() {
                 Accept::Connection(stream, peer) => {
                     // Who is turned away has been counted, and there is nobody to tell.
-                    let _ = self.admit(stream, peer, seat, now);
+                    let _ = self.admit(stream, peer, seat, self.proxied, now);
                 }
                 Accept::Empty => return self.accepting = false,
                 Accept::Exhausted => {
@@ -70,17 +70,21 @@ impl<H: Handler, T: Copy> Server<H, T> {
         mut stream: Stream,
         peer: Option<SocketAddr>,
         seat: Option<Seat>,
+        proxied: bool,
         now: Instant,
     ) -> Result<ConnId, AdoptError> {
-        let pending = match peer.map(|peer| self.admission.pend(peer.ip(), &self.settings.limits)) {
-            Some(Err(Crowded)) => {
-                self.stats.refused_pending += 1;
-                self.turn_away(stream, now);
-                return Err(AdoptError::Crowded);
-            }
-            Some(Ok(pending)) => pending,
-            None => None,
-        };
+        // Who is behind a proxy is known when that has said so.
+        let counted = peer.filter(|_| !proxied);
+        let pending =
+            match counted.map(|peer| self.admission.pend(peer.ip(), &self.settings.limits)) {
+                Some(Err(Crowded)) => {
+                    self.stats.refused_pending += 1;
+                    self.turn_away(stream, now);
+                    return Err(AdoptError::Crowded);
+                }
+                Some(Ok(pending)) => pending,
+                None => None,
+            };
         let Some(seat) = seat.or_else(|| self.make_room(now)) else {
             self.turn_away(stream, now);
             return Err(AdoptError::Full);
@@ -97,7 +101,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.generations.push(0);
         }
         let id = ConnId::new(key, self.generations[key as usize]);
-        let connection = Connection::new(id, stream, peer, seat, pending, now);
+        let mut connection = Connection::new(id, stream, peer, seat, now);
+        connection.pending = pending;
+        connection.proxy_header = proxy_header(proxied);
         self.stats.accepted += 1;
         self.count_phase(connection.phase, true);
         self.connections.insert(connection);
@@ -127,4 +133,14 @@ impl<H: Handler, T: Copy> Server<H, T> {
             let _ = stream.read(&mut [0; 4096]);
         }
     }
+}
+
+#[cfg(feature = "proxy-protocol")]
+fn proxy_header(proxied: bool) -> Option<Box<ProxyHeader>> {
+    proxied.then(Box::default)
+}
+
+#[cfg(not(feature = "proxy-protocol"))]
+fn proxy_header(_: bool) -> Option<Box<ProxyHeader>> {
+    None
 }

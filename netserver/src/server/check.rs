@@ -56,6 +56,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
             return;
         }
         let expired = self.drive_after(key, now, |connection, handler, cx| {
+            if connection.proxy_header.is_some() {
+                // Who has not said whose connection it is, is not spoken to in HTTP.
+                return connection.conn.abort(Cause::ProxyHeader);
+            }
             connection.conn.expire(class, handler, cx);
         });
         if expired.is_none() {

@@ -103,6 +103,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             handler: self.handler,
             settings: self.settings,
             listen: self.listen,
+            proxied: self.proxied,
             admission: Some(self.admission),
         }
     }

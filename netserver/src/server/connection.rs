@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::conn::{Conn, Phase};
 use crate::context::{ConnId, Context};
 use crate::http::DateCache;
-use crate::net::{Ready, Stream};
+use crate::net::{ProxyHeader, Ready, Stream};
 use crate::settings::Settings;
 use crate::track::Class;
 use crate::upgraded::Leased;
@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) phase: Phase,
     /// Its socket is the handler's.
     pub(super) leased: Option<Arc<Leased>>,
+    /// Until it has arrived, if a proxy is to send one first.
+    pub(super) proxy_header: Option<Box<ProxyHeader>>,
     /// Until it has had a head, if that is limited.
     pub(super) pending: Option<Pending>,
     /// Held for as long as it is here.
@@ -49,7 +51,6 @@ impl Connection {
         stream: Stream,
         peer: Option<SocketAddr>,
         seat: Seat,
-        pending: Option<Pending>,
         now: Instant,
     ) -> Self {
         Self {
@@ -67,7 +68,8 @@ impl Connection {
             requests: 0,
             phase: Phase::FirstByte,
             leased: None,
-            pending,
+            proxy_header: None,
+            pending: None,
             _seat: seat,
         }
     }

@@ -75,7 +75,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     // a FIN that the poll has told of already does not come with another.
                     connection.readable = n == read.len() || connection.read_closed;
                     self.stats.bytes_in += n as u64;
-                    connection.conn.receive(&read[..n], &mut self.handler, &mut cx);
+                    let Some(used) = connection.take_proxy_header(
+                        &read[..n],
+                        &self.settings.limits,
+                        &self.admission,
+                        &mut self.stats,
+                    ) else {
+                        return Step::On;
+                    };
+                    cx.peer = connection.peer;
+                    connection.conn.receive(&read[used..n], &mut self.handler, &mut cx);
                 }
                 Transfer::Blocked => connection.readable = false,
                 Transfer::End => {

@@ -18,6 +18,7 @@ mod close;
 mod connection;
 mod drive;
 mod leases;
+mod proxied;
 mod timer;
 
 use std::collections::VecDeque;
@@ -60,6 +61,8 @@ pub struct Server<H, T> {
     handler: H,
     settings: Settings,
     listen: ListenOptions,
+    /// Connections that are accepted come by way of a proxy, which says whose they are.
+    proxied: bool,
     registry: Registry,
     tokens: Tokens,
     endpoint: Endpoint,

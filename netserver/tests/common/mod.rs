@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use netserver::{
     Cause, Closed, Exchange, Flow, Handler, Head, Host, Limits, ListenOptions, Listener, Pull,
-    Ready, Reply, Request, Response, Server, Sink, Status, Ticket, Timeouts, Tokens, Upgraded,
+    Ready, Reply, Request, Response, Server, ServerBuilder, Sink, Status, Ticket, Timeouts, Tokens,
+    Upgraded,
 };
 use timerwheel::Timers;
 
@@ -78,6 +79,10 @@ impl Handler for App {
             "/socket" => {
                 let ticket = reply.hand_over(&[("Upgrade", "raw")]);
                 log.borrow_mut().tickets.push(ticket);
+            }
+            "/peer" => {
+                let peer = request.peer().map_or("nobody".to_owned(), |peer| peer.to_string());
+                reply.send(Response::new(Status::OK).body(peer.as_bytes()));
             }
             "/events" => reply.stream(Response::new(Status::OK), Box::new(Watch::default())),
             "/panic" => panic!("the handler panics, as the test asked"),
@@ -147,14 +152,20 @@ impl World {
     }
 
     pub(crate) fn with(set: impl FnOnce(&mut Timeouts, &mut Limits)) -> Self {
-        let options = ListenOptions { backlog: 511, reuse_port: false, dual_stack: None };
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options);
-        Self::listening_on(listener.expect("a free port"), set)
+        Self::listening_on(listener(), set)
     }
 
     pub(crate) fn listening_on(
         listener: Listener,
         set: impl FnOnce(&mut Timeouts, &mut Limits),
+    ) -> Self {
+        Self::built_by(listener, set, |builder| builder)
+    }
+
+    pub(crate) fn built_by(
+        listener: Listener,
+        set: impl FnOnce(&mut Timeouts, &mut Limits),
+        build: impl FnOnce(ServerBuilder<App>) -> ServerBuilder<App>,
     ) -> Self {
         let (mut timeouts, mut limits) = (Timeouts::default(), Limits::default());
         set(&mut timeouts, &mut limits);
@@ -170,7 +181,7 @@ impl World {
             now,
         };
         let builder = Server::builder(App(seen.clone())).timeouts(timeouts).limits(limits);
-        let server = builder.listen_on(listener, host).expect("the settings are right");
+        let server = build(builder).listen_on(listener, host).expect("the settings are right");
         let events = Events::with_capacity(1024);
         Self { poll, events, timers, server, seen, now, started: now }
     }
@@ -254,6 +265,12 @@ impl World {
         assert_eq!(self.server.connections(), 0, "connections");
         assert!(self.server.tracker().is_empty(), "connections are tracked");
     }
+}
+
+/// Listens on a free port.
+pub(crate) fn listener() -> Listener {
+    let options = ListenOptions { backlog: 511, reuse_port: false, dual_stack: None };
+    Listener::bind("127.0.0.1:0".parse().expect("an address"), options).expect("a free port")
 }
 
 /// A raw client: what it sends and reads is bytes.
