@@ -288,7 +288,7 @@ impl<H: Handler> EventLoop<H> {
         self.stats.turns += 1;
         self.stats.server = self.server.stats();
         self.stats.timers = self.timers.len() as u64;
-        self.gauges.publish(self.index, &self.stats);
+        self.gauges.publish(self.index, &mut self.stats);
     }
 }
 

@@ -62,9 +62,8 @@ impl Gauges {
 
     /// Figures may be read while others of the same turn are still being written: each is right
     /// by itself.
-    pub(crate) fn publish(&self, index: usize, stats: &LoopStats) {
+    pub(crate) fn publish(&self, index: usize, stats: &mut LoopStats) {
         let mut words = self.loops[index].0.iter();
-        let mut stats = *stats;
         stats.each(|figure| {
             if let Some(word) = words.next() {
                 word.store(*figure, Ordering::Relaxed);
@@ -151,8 +150,8 @@ mod tests {
         LoopStats::default().each(|_| figures += 1);
         assert!(figures <= WORDS, "{figures} figures in {WORDS} words");
         let gauges = Gauges::new(1);
-        let stats = numbered(1000);
-        gauges.publish(0, &stats);
+        let mut stats = numbered(1000);
+        gauges.publish(0, &mut stats);
         assert_eq!(gauges.total(), stats);
         assert_eq!(stats.check_late_max, Duration::from_nanos(1000 + figures as u64 - 1));
     }
@@ -160,8 +159,8 @@ mod tests {
     #[test]
     fn loops_add_up_but_for_lateness_of_which_the_worst_counts() {
         let gauges = Gauges::new(2);
-        gauges.publish(0, &numbered(1000));
-        gauges.publish(1, &numbered(2000));
+        gauges.publish(0, &mut numbered(1000));
+        gauges.publish(1, &mut numbered(2000));
         let total = gauges.total();
         assert_eq!(total.server.accepted, 3000);
         assert_eq!(total.timers, numbered(1000).timers + numbered(2000).timers);

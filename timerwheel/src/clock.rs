@@ -50,11 +50,13 @@ impl Default for Resolution {
 pub(crate) struct Clock {
     origin: Instant,
     shift: u32,
+    /// How far the origin has been moved, in nanoseconds.
+    moved: u64,
 }
 
 impl Clock {
     pub(crate) fn new(origin: Instant, resolution: Resolution) -> Self {
-        Self { origin, shift: resolution.shift }
+        Self { origin, shift: resolution.shift, moved: 0 }
     }
 
     /// The first tick that is not before `deadline`: a deadline rounds up. Times before the origin
@@ -71,6 +73,12 @@ impl Clock {
     /// The tick that `now` is in: the present rounds down.
     pub(crate) fn now(&self, now: Instant) -> u64 {
         saturate(self.nanos(now) >> self.shift)
+    }
+
+    /// The tick that `now` is in, and how far into it, in 2^-32 of a tick.
+    pub(crate) fn now_within(&self, now: Instant) -> (u64, u32) {
+        let nanos = self.nanos(now);
+        (saturate(nanos >> self.shift), self.fraction(nanos))
     }
 
     /// Ticks that fit in a duration.
@@ -99,9 +107,26 @@ impl Clock {
         self.origin.checked_add(Duration::new(seconds, rest))
     }
 
+    /// When a tick begins, in nanoseconds from where the origin was at first: what takes no
+    /// arithmetic of `Instant`s. Ends at 584 years.
+    pub(crate) fn nanos_to_tick(&self, tick: u64) -> u64 {
+        let nanos = saturate(u128::from(tick) << self.shift);
+        nanos.saturating_add(self.moved)
+    }
+
+    /// A time in the same nanoseconds.
+    pub(crate) fn nanos_to(&self, time: Instant) -> u64 {
+        let since = time.saturating_duration_since(self.origin);
+        let seconds = since.as_secs().saturating_mul(1_000_000_000);
+        seconds.saturating_add(u64::from(since.subsec_nanos())).saturating_add(self.moved)
+    }
+
     /// Moves all that is armed later by `gap`, at no cost: the origin moves.
     pub(crate) fn shift_by(&mut self, gap: Duration) {
-        self.origin = self.origin.checked_add(gap).unwrap_or(self.origin);
+        if let Some(origin) = self.origin.checked_add(gap) {
+            self.origin = origin;
+            self.moved = self.moved.saturating_add(saturate(gap.as_nanos()));
+        }
     }
 
     fn nanos(&self, time: Instant) -> u128 {
@@ -172,7 +197,7 @@ mod tests {
     #[test]
     fn a_duration_splits_without_loss() {
         for shift in [0, 1, 20, 32] {
-            let clock = Clock { origin: Instant::now(), shift };
+            let clock = Clock { origin: Instant::now(), shift, moved: 0 };
             for nanos in [1, 999, 1 << 20, (1 << 20) + 1, 1_000_000_000, 0xffff_ffff_ffff] {
                 let (ticks, fraction) = clock.split(Duration::from_nanos(nanos));
                 let exact = (u128::from(ticks) << 32) | u128::from(fraction);

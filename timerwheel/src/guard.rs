@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use crossbeam_channel::Sender;
-
 use crate::handle::TimerHandle;
+use crate::remote::Returns;
 
 /// Cancels a timer when it is dropped: on any thread, in any order, after the timers are gone too.
 ///
@@ -33,12 +32,12 @@ use crate::handle::TimerHandle;
 pub struct TimerGuard {
     handle: TimerHandle,
     /// `None` once disarmed.
-    dropped: Option<Sender<TimerHandle>>,
+    returns: Option<Returns>,
 }
 
 impl TimerGuard {
-    pub(crate) fn new(handle: TimerHandle, dropped: Sender<TimerHandle>) -> Self {
-        Self { handle, dropped: Some(dropped) }
+    pub(crate) fn new(handle: TimerHandle, returns: Returns) -> Self {
+        Self { handle, returns: Some(returns) }
     }
 
     /// The timer it guards. It may have fired already.
@@ -48,16 +47,15 @@ impl TimerGuard {
 
     /// Lets the timer live on; its handle.
     pub fn disarm(mut self) -> TimerHandle {
-        self.dropped = None;
+        self.returns = None;
         self.handle
     }
 }
 
 impl Drop for TimerGuard {
     fn drop(&mut self) {
-        if let Some(dropped) = self.dropped.take() {
-            // Only fails when the timers are gone, and the timer with them.
-            let _ = dropped.send(self.handle);
+        if let Some(returns) = self.returns.take() {
+            returns.send(self.handle);
         }
     }
 }

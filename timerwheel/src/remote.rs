@@ -47,8 +47,7 @@ use crate::handle::TimerHandle;
 /// ```
 pub struct Remote<T> {
     inbox: Sender<Command<T>>,
-    cancelled: Sender<TimerHandle>,
-    sleep: Arc<Sleep>,
+    returns: Returns,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -68,7 +67,7 @@ impl<T> Remote<T> {
         }
         // The loop may have shut down between the check of the channel and now. Then either it
         // has taken the value out, or the value is still here and nobody will.
-        if self.sleep.is_shut_down()
+        if self.returns.sleep.is_shut_down()
             && let Some(value) = cell.take()
         {
             return Err(ArmError { value, reason: ArmErrorReason::ShutDown });
@@ -77,8 +76,11 @@ impl<T> Remote<T> {
         Ok(RemoteTimer { cell, remote: self.clone() })
     }
 
+    /// A command for this deadline has been sent.
     fn wake_for(&self, deadline: Instant) {
-        if self.sleep.shorten(deadline) {
+        let sleep = &self.returns.sleep;
+        sleep.post();
+        if sleep.shorten(deadline) {
             (self.wake)();
         }
     }
@@ -88,8 +90,7 @@ impl<T> Clone for Remote<T> {
     fn clone(&self) -> Self {
         Self {
             inbox: self.inbox.clone(),
-            cancelled: self.cancelled.clone(),
-            sleep: Arc::clone(&self.sleep),
+            returns: self.returns.clone(),
             wake: Arc::clone(&self.wake),
         }
     }
@@ -114,8 +115,8 @@ impl<T> RemoteTimer<T> {
         let mut state = self.cell.lock();
         let value = state.value.take()?;
         if let Some(handle) = state.handle {
-            // Fails only when the timers are gone. At most one message per timer waits there.
-            let _ = self.remote.cancelled.send(handle);
+            // At most one message per timer waits there.
+            self.remote.returns.send(handle);
         }
         Some(value)
     }
@@ -247,13 +248,8 @@ impl<T> Inbox<T> {
         Self { commands, sender }
     }
 
-    pub(crate) fn remote(
-        &self,
-        cancelled: Sender<TimerHandle>,
-        sleep: Arc<Sleep>,
-        wake: Arc<dyn Fn() + Send + Sync>,
-    ) -> Remote<T> {
-        Remote { inbox: self.sender.clone(), cancelled, sleep, wake }
+    pub(crate) fn remote(&self, returns: Returns, wake: Arc<dyn Fn() + Send + Sync>) -> Remote<T> {
+        Remote { inbox: self.sender.clone(), returns, wake }
     }
 
     pub(crate) fn next(&self) -> Option<Command<T>> {
@@ -265,10 +261,31 @@ impl<T> Inbox<T> {
     }
 }
 
-/// Until when the loop sleeps, for all threads to see.
+/// Takes handles of timers that nobody wants any more back to the loop.
+#[derive(Clone, Debug)]
+pub(crate) struct Returns {
+    sender: Sender<TimerHandle>,
+    sleep: Arc<Sleep>,
+}
+
+impl Returns {
+    pub(crate) fn new(sender: Sender<TimerHandle>, sleep: Arc<Sleep>) -> Self {
+        Self { sender, sleep }
+    }
+
+    pub(crate) fn send(&self, handle: TimerHandle) {
+        // Only fails when the timers are gone, and the timer with them.
+        let _ = self.sender.send(handle);
+        self.sleep.post();
+    }
+}
+
+/// Until when the loop sleeps, for all threads to see, and whether they have sent it anything.
 #[derive(Debug)]
 pub(crate) struct Sleep {
     base: Instant,
+    /// Something was sent since the loop last looked: one load instead of a look into each channel.
+    mail: AtomicBool,
     /// Nanoseconds from the base; 0 while the loop is awake and will ask for its timeout anyway.
     until: AtomicU64,
     shut_down: AtomicBool,
@@ -276,13 +293,31 @@ pub(crate) struct Sleep {
 
 impl Sleep {
     pub(crate) fn new(base: Instant) -> Self {
-        Self { base, until: AtomicU64::new(AWAKE), shut_down: AtomicBool::new(false) }
+        let (mail, shut_down) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { base, mail, until: AtomicU64::new(AWAKE), shut_down }
     }
 
-    /// The loop goes to sleep. It must look at its inbox once more afterwards: of a loop that
-    /// stores here and then looks, and a thread that sends and then loads, one sees the other.
-    pub(crate) fn begin(&self, until: Option<Instant>) {
-        self.until.store(until.map_or(u64::MAX, |until| self.nanos(until)), Ordering::SeqCst);
+    /// Something has been sent.
+    pub(crate) fn post(&self) {
+        self.mail.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something was sent that the loop has not taken up.
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::SeqCst)
+    }
+
+    /// The loop takes up what was sent: what is sent from here on is news again.
+    pub(crate) fn take_mail(&self) {
+        self.mail.store(false, Ordering::SeqCst);
+    }
+
+    /// The loop goes to sleep. It must look for mail once more afterwards: of a loop that
+    /// stores here and then looks, and a thread that posts and then loads, one sees the other.
+    /// `until` is in nanoseconds from the base.
+    pub(crate) fn begin(&self, until: u64) {
+        self.until.store(until.max(AWAKE + 1), Ordering::SeqCst);
     }
 
     pub(crate) fn end(&self) {

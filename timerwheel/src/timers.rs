@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 
 pub use item::TimerOptions;
 pub use jump::{JumpPolicy, Jumps};
@@ -19,7 +19,7 @@ use crate::clock::{self, Clock, Resolution};
 use crate::guard::TimerGuard;
 use crate::handle::TimerHandle;
 use crate::interval::{Interval, MissedTicks, ZeroPeriod};
-use crate::remote::{Inbox, Sleep};
+use crate::remote::{Inbox, Returns, Sleep};
 use crate::wheel::TimerWheel;
 use item::{Held, Item};
 use observe::Coalesced;
@@ -54,7 +54,7 @@ pub struct Timers<T> {
     holding: usize,
     /// Handles of dropped guards and cancelled remote timers.
     dropped: Receiver<TimerHandle>,
-    drop_sender: Sender<TimerHandle>,
+    returns: Returns,
     inbox: Option<Inbox<T>>,
     inbox_limit: usize,
     sleep: Arc<Sleep>,
@@ -107,17 +107,18 @@ impl<T> Timers<T> {
 
     /// [`new`](Self::new) with ticks of another length.
     pub fn with_resolution(resolution: Resolution, now: Instant) -> Self {
-        let (drop_sender, dropped) = unbounded();
+        let (sender, dropped) = unbounded();
+        let sleep = Arc::new(Sleep::new(now));
         Self {
             wheel: TimerWheel::new(0),
             clock: Clock::new(now, resolution),
             now,
             holding: 0,
             dropped,
-            drop_sender,
+            returns: Returns::new(sender, Arc::clone(&sleep)),
             inbox: None,
             inbox_limit: 1024,
-            sleep: Arc::new(Sleep::new(now)),
+            sleep,
             jumps: None,
             coalesced: Coalesced::default(),
             counters: Counters::default(),
@@ -199,7 +200,7 @@ impl<T> Timers<T> {
 
     /// A guard that cancels the timer when it is dropped.
     pub fn guard(&self, handle: TimerHandle) -> TimerGuard {
-        TimerGuard::new(handle, self.drop_sender.clone())
+        TimerGuard::new(handle, self.returns.clone())
     }
 
     /// Whether a timer keeps the loop alive; false if the handle is stale. Timers do by default.
@@ -224,7 +225,8 @@ impl<T> Timers<T> {
         self.notice_jump(now);
         self.sleep.end();
         self.now = self.now.max(now);
-        self.wheel.advance_within(self.clock.now(now), self.clock.phase(now));
+        let (tick, part) = self.clock.now_within(now);
+        self.wheel.advance_within(tick, part);
         let idle = self.wheel.due_len() == 0;
         self.counters.advances += 1;
         self.counters.idle_advances += u64::from(idle);
@@ -269,16 +271,13 @@ impl<T> Timers<T> {
             self.settle();
             self.wheel.refine_wakeup();
             let wakeup = self.wheel.next_wakeup();
-            let until = wakeup.map(|tick| self.clock.instant(tick));
-            self.sleep.begin(until.flatten());
+            let until = wakeup.map(|tick| self.clock.nanos_to_tick(tick));
+            self.sleep.begin(until.unwrap_or(u64::MAX));
             // What came in before the store above saw a loop that was awake.
-            if self.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()) {
+            if self.sleep.has_mail() {
                 continue;
             }
-            return Some(match until? {
-                Some(until) => whole_millis(until.saturating_duration_since(now)),
-                None => LONGEST_TIMEOUT,
-            });
+            return Some(whole_millis(until?.saturating_sub(self.clock.nanos_to(now))));
         }
         // Other threads send faster than this one takes up: no sleep, but a turn of the loop.
         self.sleep.end();
@@ -354,28 +353,8 @@ impl<T> Timers<T> {
     /// anything, so that what they left behind is never seen.
     #[inline]
     pub(crate) fn settle(&mut self) {
-        if !self.dropped.is_empty() {
-            self.settle_dropped();
-        }
-        if self.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()) {
-            self.settle_inbox();
-        }
-    }
-
-    #[cold]
-    fn settle_dropped(&mut self) {
-        // Values that are dropped here may own guards, so the channel is emptied, not just of what
-        // is there now. Each message takes a timer or is stale, and of the stale ones no more are
-        // taken than there are now: other threads may be sending all the while.
-        let mut stale = self.dropped.len();
-        while let Ok(handle) = self.dropped.try_recv() {
-            if self.wheel.contains(handle) {
-                drop(self.remove(handle));
-            } else if stale > 0 {
-                stale -= 1;
-            } else {
-                return;
-            }
+        if self.sleep.has_mail() {
+            self.take_up_mail();
         }
     }
 }
@@ -389,7 +368,6 @@ impl<T: fmt::Debug> fmt::Debug for Timers<T> {
 /// What `epoll_wait` takes at most.
 const LONGEST_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
-fn whole_millis(time: Duration) -> Duration {
-    let millis = time.as_nanos().div_ceil(1_000_000);
-    u64::try_from(millis).map_or(LONGEST_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT)
+fn whole_millis(nanos: u64) -> Duration {
+    Duration::from_millis(nanos.div_ceil(1_000_000)).min(LONGEST_TIMEOUT)
 }

@@ -80,7 +80,7 @@ impl Conn {
             }
             let rest = &bytes[used..];
             let step = match self.reading {
-                Reading::Between => self.skip_blank(rest, cx),
+                Reading::Between => self.read_start(rest, handler, cx),
                 Reading::Head(_) => self.read_head(rest, handler, cx),
                 Reading::Body => self.read_body(rest, handler, cx),
                 Reading::Tunnel => self.read_tunnel(rest, cx),
@@ -124,7 +124,12 @@ impl Conn {
 
     /// Skips empty lines before a request line (RFC 9112 section 2.2). They refresh no deadline,
     /// and there is an end to them.
-    fn skip_blank(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> Step {
+    fn read_start<H: Handler>(
+        &mut self,
+        bytes: &[u8],
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) -> Step {
         let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         self.blank += blank;
         if self.blank > cx.head_limits().size {
@@ -138,7 +143,7 @@ impl Conn {
         self.reading = Reading::Head(Scan::default());
         self.restarted.insert(Class::Headers);
         self.restarted.insert(Class::Receive);
-        Step::Used(blank)
+        if blank > 0 { Step::Used(blank) } else { self.read_head(bytes, handler, cx) }
     }
 
     fn read_head<H: Handler>(
@@ -149,6 +154,13 @@ impl Conn {
     ) -> Step {
         let Reading::Head(scan) = &mut self.reading else { return Step::Used(0) };
         let limits = cx.head_limits();
+        let mut slots = FieldSlots::new();
+        if scan.is_new()
+            && let Some((parsed, end)) = Head::parse_whole(bytes, &mut slots, limits)
+        {
+            let (head, rest) = bytes.split_at(end);
+            return Step::Used(end + self.begin(&parsed, head, rest, handler, cx));
+        }
         let end = match find_head(scan, bytes, limits) {
             Ok(Some(end)) => end,
             Ok(None) => return Step::Starved(0),
@@ -158,7 +170,6 @@ impl Conn {
             }
         };
         let (head, rest) = bytes.split_at(end);
-        let mut slots = FieldSlots::new();
         match Head::parse(head, &mut slots, limits) {
             Ok(parsed) => Step::Used(end + self.begin(&parsed, head, rest, handler, cx)),
             Err(reject) => {

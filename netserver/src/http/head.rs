@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::bytes::TOKEN;
 use super::reject::Reject;
 use super::scan::{BareLf, Scan};
 use super::semantics::Semantics;
@@ -48,12 +49,40 @@ impl<'a> Head<'a> {
                 return Err(blame_line(bytes, Reject::Field));
             }
         }
-        let (Some(method), Some(target)) = (request.method, request.path) else {
+        Head::of(request)
+    }
+
+    /// Parses a head that is there from its first byte to its last, as nearly all are, without
+    /// looking for its end first. `None` if it is not all there or anything is wrong with it:
+    /// which of that, and what, [`find_head`] and [`parse`](Self::parse) say.
+    pub(crate) fn parse_whole<'s>(
+        bytes: &'a [u8],
+        slots: &'s mut FieldSlots<'a>,
+        limits: HeadLimits,
+    ) -> Option<(Head<'s>, usize)>
+    where
+        'a: 's,
+    {
+        let window = &bytes[..bytes.len().min(limits.size)];
+        let mut request = httparse::Request::new(&mut []);
+        let room = &mut slots.0[..limits.fields.min(FieldSlots::MAX)];
+        let parsed = request.parse_with_uninit_headers(window, room);
+        let Ok(httparse::Status::Complete(end)) = parsed else { return None };
+        if !ends_lines_in_crlf(&window[..end], request.headers) {
+            return None;
+        }
+        Some((Head::of(request).ok()?, end))
+    }
+
+    /// What a well-formed request line and fields mean.
+    fn of<'b: 'a>(request: httparse::Request<'a, 'b>) -> Result<Self, Reject> {
+        let httparse::Request { method, path, version, headers } = request;
+        let (Some(method), Some(target)) = (method, path) else {
             return Err(Reject::RequestLine);
         };
-        let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+        let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
         let form = Form::parse(method, target)?;
-        let fields = Fields { lines: request.headers };
+        let fields = Fields { lines: headers };
         let semantics = Semantics::of(method, version, fields)?;
         Ok(Head { method, target, form, version, fields, semantics })
     }
@@ -191,7 +220,7 @@ pub(crate) fn find_head(
     bytes: &[u8],
     limits: HeadLimits,
 ) -> Result<Option<usize>, Reject> {
-    if scan.is_new() && bytes.first().is_some_and(|&b| !is_token(b)) {
+    if scan.is_new() && bytes.first().is_some_and(|&b| !TOKEN.has(b)) {
         return Err(Reject::RequestLine);
     }
     let line_was_known = scan.first_line().is_some();
@@ -233,6 +262,18 @@ pub(crate) fn trailer_slots<'a>() -> [httparse::Header<'a>; FieldSlots::MAX] {
     [httparse::EMPTY_HEADER; FieldSlots::MAX]
 }
 
+/// Whether every line ends in CR LF, of a head that parses. What parses may have a bare LF only
+/// at the end of a line.
+fn ends_lines_in_crlf(head: &[u8], fields: &[httparse::Header<'_>]) -> bool {
+    let start = head.as_ptr().addr();
+    // Each field's name comes right after the line before.
+    let follows_crlf = |field: &httparse::Header<'_>| {
+        let at = field.name.as_ptr().addr() - start;
+        at >= 2 && head[at - 2] == b'\r'
+    };
+    head.ends_with(b"\r\n\r\n") && fields.iter().all(follows_crlf)
+}
+
 /// A head is wrong: the request line's fault comes first, as it would had it arrived alone.
 #[cold]
 fn blame_line(head: &[u8], otherwise: Reject) -> Reject {
@@ -252,7 +293,7 @@ fn check_line(line: &[u8]) -> Result<(), Reject> {
     else {
         return Err(Reject::RequestLine);
     };
-    if method.is_empty() || !method.bytes().all(is_token) {
+    if method.is_empty() || !TOKEN.have_all(method.as_bytes()) {
         return Err(Reject::RequestLine);
     }
     match version.as_bytes() {
@@ -263,11 +304,6 @@ fn check_line(line: &[u8]) -> Result<(), Reject> {
         _ => return Err(Reject::RequestLine),
     }
     Form::parse(method, target).map(drop)
-}
-
-/// `tchar` of RFC 9110 section 5.6.2.
-pub(crate) fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
 }
 
 #[cfg(test)]
@@ -286,6 +322,8 @@ mod tests {
         if let Some(end) = end {
             Head::parse(&bytes[..end], &mut FieldSlots::new(), LIMITS)?;
         }
+        let whole = Head::parse_whole(bytes, &mut FieldSlots::new(), LIMITS).map(|(_, end)| end);
+        assert_eq!(whole, end, "found and parsed at once differ from one after the other");
         Ok(end)
     }
 

@@ -14,6 +14,7 @@
 //! depends on what else happens to be in the buffer.
 
 mod body;
+mod bytes;
 mod chunked;
 mod date;
 mod encode;

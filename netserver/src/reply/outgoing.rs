@@ -376,7 +376,7 @@ impl Outgoing {
     /// The response whose turn it is, is in the output to its end.
     pub(super) fn complete_front(&mut self, early: bool) {
         let slot = self.slots.pop_front();
-        if self.slots.is_empty() {
+        if slot.is_some() && self.slots.is_empty() {
             // An idle connection owns nothing.
             self.slots = VecDeque::new();
         }

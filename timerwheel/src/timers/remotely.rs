@@ -14,7 +14,7 @@ impl<T> Timers<T> {
     pub fn remote(&mut self, wake: impl Fn() + Send + Sync + 'static) -> Remote<T> {
         let limit = self.inbox_limit;
         let inbox = self.inbox.get_or_insert_with(|| Inbox::new(limit));
-        inbox.remote(self.drop_sender.clone(), Arc::clone(&self.sleep), Arc::new(wake))
+        inbox.remote(self.returns.clone(), Arc::new(wake))
     }
 
     /// How many commands of all remotes may wait for the loop; 1,024 by default. Takes effect
@@ -42,8 +42,36 @@ impl<T> Timers<T> {
         self.wheel.iter().filter_map(|(_, _, item)| item.held.take_shared()).collect()
     }
 
+    /// Takes up what guards and remotes have sent.
     #[cold]
-    pub(super) fn settle_inbox(&mut self) {
+    #[inline(never)]
+    pub(super) fn take_up_mail(&mut self) {
+        self.sleep.take_mail();
+        self.take_up_returns();
+        self.take_up_commands();
+        let left = |inbox: &Inbox<T>| !inbox.is_empty();
+        if !self.dropped.is_empty() || self.inbox.as_ref().is_some_and(left) {
+            self.sleep.post();
+        }
+    }
+
+    fn take_up_returns(&mut self) {
+        // Values that are dropped here may own guards, so the channel is emptied, not just of what
+        // is there now. Each message takes a timer or is stale, and of the stale ones no more are
+        // taken than there are now: other threads may be sending all the while.
+        let mut stale = self.dropped.len();
+        while let Ok(handle) = self.dropped.try_recv() {
+            if self.wheel.contains(handle) {
+                drop(self.remove(handle));
+            } else if stale > 0 {
+                stale -= 1;
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn take_up_commands(&mut self) {
         let mut left = self.inbox_limit;
         while left > 0
             && let Some(command) = self.inbox.as_ref().and_then(Inbox::next)

@@ -86,9 +86,9 @@ impl Route {
         })
     }
 
-    /// The methods it takes, as the `Allow` field lists them.
-    fn allow(self) -> &'static str {
-        if self == Self::Echo { "POST, PUT" } else { "GET, HEAD" }
+    /// The methods it takes.
+    fn methods(self) -> [&'static str; 2] {
+        if self == Self::Echo { ["POST", "PUT"] } else { ["GET", "HEAD"] }
     }
 }
 
@@ -97,7 +97,7 @@ impl Route {
 enum Refusal {
     NotFound,
     /// The path is known and the method is not for it (RFC 9110 section 15.5.6).
-    NotAllowed(&'static str),
+    NotAllowed(Route),
     /// The method is not one of those that everybody knows (RFC 9110 section 15.6.2).
     NotImplemented,
     /// `OPTIONS *` asks what the server can do in general (RFC 9110 section 9.3.7).
@@ -113,24 +113,24 @@ fn check(head: &Head<'_>) -> Result<Route, Refusal> {
         Form::Origin | Form::Absolute => {}
     }
     let route = Route::find(head.path()).ok_or(Refusal::NotFound)?;
-    let (allow, method) = (route.allow(), head.method());
-    if allow.split(", ").any(|allowed| allowed == method) {
+    let method = head.method();
+    if route.methods().contains(&method) {
         return Ok(route);
     }
     let known = matches!(
         method,
         "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "TRACE" | "PATCH" | "CONNECT"
     );
-    Err(if known { Refusal::NotAllowed(allow) } else { Refusal::NotImplemented })
+    Err(if known { Refusal::NotAllowed(route) } else { Refusal::NotImplemented })
 }
 
 impl Refusal {
     fn send(self, reply: Reply<'_>) {
         match self {
             Self::NotFound => reply.send(text(Status::NOT_FOUND, "No such page; / lists them.\n")),
-            Self::NotAllowed(allow) => reply.send(
+            Self::NotAllowed(route) => reply.send(
                 Response::new(Status::METHOD_NOT_ALLOWED)
-                    .fields(&[("Allow", allow), TEXT])
+                    .fields(&[("Allow", &route.methods().join(", ")), TEXT])
                     .body(b"This page does not take that method.\n"),
             ),
             Self::NotImplemented => {
