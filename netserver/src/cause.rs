@@ -26,6 +26,8 @@ pub enum Cause {
     PeerReset,
     /// What the peer sent was refused.
     ParseError,
+    /// The proxy in front did not say whose connection it is, or not in time.
+    ProxyHeader,
     /// The handler closed, panicked or did not answer in time.
     Handler,
     /// It had been idle longest when another one came.
@@ -38,7 +40,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::FirstByte,
         Self::Headers,
         Self::Body,
@@ -50,6 +52,7 @@ impl Cause {
         Self::PeerFin,
         Self::PeerReset,
         Self::ParseError,
+        Self::ProxyHeader,
         Self::Handler,
         Self::Evicted,
         Self::OverLimit,
@@ -70,6 +73,7 @@ impl Cause {
             Self::PeerFin => "peer_fin",
             Self::PeerReset => "peer_reset",
             Self::ParseError => "parse_error",
+            Self::ProxyHeader => "proxy_header",
             Self::Handler => "handler",
             Self::Evicted => "evicted",
             Self::OverLimit => "over_limit",

@@ -35,7 +35,7 @@ pub struct LoopStats {
 struct Slot([AtomicU64; WORDS]);
 
 /// Figures of a loop, as [`LoopStats::each`] lists them.
-const WORDS: usize = 19 + Cause::ALL.len() + 2;
+const WORDS: usize = 20 + Cause::ALL.len() + 2;
 
 impl Gauges {
     pub(crate) fn new(loops: usize) -> Self {
@@ -94,6 +94,7 @@ impl LoopStats {
         [
             &mut server.accepted,
             &mut server.refused,
+            &mut server.refused_pending,
             &mut server.requests,
             &mut server.bytes_in,
             &mut server.bytes_out,

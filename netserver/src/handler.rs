@@ -5,6 +5,7 @@
 //!  head with body ──▶ on_head ──▶ buffer_body ──▶ (all of it) ──▲       ├─ send      now, whole
 //!                       ├──▶ stream_body ──▶ Exchange::on_data …        ├─ stream    pulled
 //!                       └──▶ send: refused, the body is not read        ├─ upgrade   leaves HTTP
+//!                                             on_upgrade ◀── the socket ├─ hand_over likewise
 //!                                                                       └─ later ──▶ Ticket
 //!                                                     on_wake ◀── timer or thread ──────┘
 //! ```
@@ -16,6 +17,7 @@ use crate::cause::Cause;
 use crate::context::ConnId;
 use crate::http::{Fields, Form, Head, Version};
 use crate::reply::{Reply, Ticket};
+use crate::upgraded::Upgraded;
 
 /// Answers requests. One handler serves all connections of a server, one call at a time.
 ///
@@ -54,6 +56,19 @@ pub trait Handler {
     fn on_wake(&mut self, ticket: Ticket, reply: Reply<'_>) {
         let _ = ticket;
         drop(reply);
+    }
+
+    /// The peer has ended its side while the request of `ticket` is put off. It may be gone, or may
+    /// still read: by default it is answered all the same. Not told while the server does not read,
+    /// because enough is under way on the connection.
+    fn on_client_gone(&mut self, ticket: Ticket) {
+        let _ = ticket;
+    }
+
+    /// A connection has left HTTP, as [`Reply::hand_over`] asked, and is the handler's. By default
+    /// it is dropped, and so closed.
+    fn on_upgrade(&mut self, upgraded: Upgraded) {
+        drop(upgraded);
     }
 
     /// A connection has ended. Its tickets are stale from here on.

@@ -38,6 +38,7 @@ mod server;
 mod settings;
 mod stats;
 pub mod track;
+mod upgraded;
 mod workers;
 
 pub use cause::{Cause, Causes};
@@ -50,7 +51,10 @@ pub use http::{Head, Response, Status};
 pub use loop_handle::LoopHandle;
 pub use net::{Endpoint, Incoming, ListenOptions, Listener, Ready, Stream, Tokens, Transport};
 pub use reply::{Exchange, Flow, Pull, Reply, Sink, Ticket};
-pub use server::{AdoptError, BindError, ConnectionInfo, Host, Report, Server, ServerBuilder};
+pub use server::{
+    Admission, AdoptError, BindError, ConnectionInfo, Host, Report, Server, ServerBuilder,
+};
 pub use settings::{ConnectionCheck, Limits, OverLimit, SettingError, Settings, Timeouts};
 pub use stats::{Phases, Stats};
+pub use upgraded::{Lease, Upgraded};
 pub use workers::Workers;

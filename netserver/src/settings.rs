@@ -114,6 +114,17 @@ pub struct Limits {
     pub connections: usize,
     /// What becomes of a connection above the limit.
     pub over_limit: OverLimit,
+    /// Connections from one address that are *pending*: no head has been complete on them yet. One
+    /// more is told `503` if `over_limit` is [`OverLimit::Unavailable`], and closed otherwise. 0
+    /// is no limit. Connections whose peer has no IP address are not counted.
+    pub pending_per_address: usize,
+    /// The same for all addresses of one prefix together. Not less than `pending_per_address`.
+    pub pending_per_prefix: usize,
+    /// Bits of an IPv4 address that make its prefix. 24, at least 1, at most 32.
+    pub ipv4_prefix_length: u8,
+    /// Bits of an IPv6 address that make its prefix. 64, which is what one subscriber is given at
+    /// least; at least 1, at most 128.
+    pub ipv6_prefix_length: u8,
     /// Connections waiting to be accepted, as told to the kernel. 1024.
     pub backlog: u32,
 }
@@ -130,6 +141,10 @@ impl Default for Limits {
             linger_bytes: 256 << 10,
             connections: 0,
             over_limit: OverLimit::default(),
+            pending_per_address: 0,
+            pending_per_prefix: 0,
+            ipv4_prefix_length: 24,
+            ipv6_prefix_length: 64,
             backlog: 1024,
         }
     }
@@ -178,6 +193,21 @@ impl Settings {
         if limits.headers_count > FieldSlots::MAX {
             let rule = format!("must be at most {}", FieldSlots::MAX);
             return error("max_headers_count", limits.headers_count.to_string(), &rule);
+        }
+        let (address, prefix) = (limits.pending_per_address, limits.pending_per_prefix);
+        if address > prefix && prefix != 0 {
+            let rule = format!("must not be more than max_pending_per_prefix ({prefix})");
+            return error("max_pending_per_address", address.to_string(), &rule);
+        }
+        let lengths = [
+            ("ipv4_prefix_length", limits.ipv4_prefix_length, 32),
+            ("ipv6_prefix_length", limits.ipv6_prefix_length, 128),
+        ];
+        for (setting, length, most) in lengths {
+            if length == 0 || length > most {
+                let rule = format!("must be at least 1 and at most {most}");
+                return error(setting, length.to_string(), &rule);
+            }
         }
         let counts = [
             ("max_headers_count", limits.headers_count),
@@ -254,6 +284,18 @@ mod tests {
         assert_eq!(
             refused(|s| s.limits.header_size = (1 << 30) + 1),
             "max_header_size is 1073741825 bytes: it must be at most 1073741824 bytes"
+        );
+        assert_eq!(
+            refused(|s| (s.limits.pending_per_address, s.limits.pending_per_prefix) = (9, 8)),
+            "max_pending_per_address is 9: it must not be more than max_pending_per_prefix (8)"
+        );
+        assert_eq!(
+            refused(|s| s.limits.ipv4_prefix_length = 33),
+            "ipv4_prefix_length is 33: it must be at least 1 and at most 32"
+        );
+        assert_eq!(
+            refused(|s| s.limits.ipv6_prefix_length = 0),
+            "ipv6_prefix_length is 0: it must be at least 1 and at most 128"
         );
         assert_eq!(
             refused(|s| s.limits.pipelined = 0),

@@ -9,8 +9,11 @@ pub struct Stats {
     pub accepted: u64,
     /// Of those, ended, by cause.
     pub closed: Causes,
-    /// Connections turned away above the limit.
+    /// Connections turned away above a limit.
     pub refused: u64,
+    /// Connections turned away for too many from their address or prefix without a head; or
+    /// closed for that, as soon as a proxy has named the address.
+    pub refused_pending: u64,
     /// Requests begun.
     pub requests: u64,
     /// Bytes read from peers.
@@ -56,6 +59,7 @@ impl std::ops::AddAssign for Stats {
         self.accepted += other.accepted;
         self.closed += other.closed;
         self.refused += other.refused;
+        self.refused_pending += other.refused_pending;
         self.requests += other.requests;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;

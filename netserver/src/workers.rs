@@ -16,7 +16,7 @@ use crate::gauges::Gauges;
 use crate::handler::Handler;
 use crate::loop_handle::LoopHandle;
 use crate::net::Source;
-use crate::server::{Report, ServerBuilder};
+use crate::server::{Admission, Report, ServerBuilder};
 
 /// Event loops that run.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ impl Workers {
     /// Starts `threads` loops. `build` is called once on each thread, so that handlers need not be
     /// `Send`. When this returns, all of them listen.
     ///
+    /// The limit of connections, and of those pending, holds for all loops together.
+    ///
     /// `on_end` is called on the thread of each loop when it has ended, however it did, and is no
     /// longer counted as [running](Self::running).
     ///
@@ -56,7 +58,8 @@ impl Workers {
         if several && address.port() != 0 {
             ensure_free(address)?;
         }
-        let build = Arc::new(move |links| build(links).reuse_port(several));
+        let admission = Admission::new();
+        let build = Arc::new(move |links| build(links).reuse_port(several).admission(&admission));
         let gauges = Gauges::new(threads.get());
         let running = Arc::new(AtomicUsize::new(0));
         let on_end = Arc::new({

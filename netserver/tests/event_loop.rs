@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netserver::{
-    Closed, ConnectionCheck, EventLoop, Handler, LoopLinks, LoopTimer, Reply, Report, Request,
-    Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
+    Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Reply, Report,
+    Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
 };
 
 /// No wait of these tests is longer, whatever breaks.
@@ -232,4 +232,28 @@ fn workers_do_not_share_a_port_that_somebody_has() {
     let address = first.local_addr();
     drop(first);
     drop(Workers::start(address, TWO, app, || ()).expect("it is free again"));
+}
+
+#[test]
+fn the_limit_of_connections_holds_for_all_workers_together() {
+    let two = NonZeroUsize::new(2).expect("two");
+    let build = |links| {
+        let limits = Limits { connections: 3, ..Limits::default() };
+        app(links).limits(limits)
+    };
+    let workers = Workers::start(localhost(), two, build, || ()).expect("a free port");
+    let address = workers.local_addr();
+    // Each loop has room of its own for three; which one a connection comes to is the kernel's.
+    let mut served = Vec::new();
+    for _ in 0..20 {
+        let mut stream = connect(address);
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut first = [0; 1];
+        if asked.is_ok() && stream.read(&mut first).is_ok_and(|n| n == 1) {
+            served.push(stream);
+        }
+    }
+    assert_eq!(served.len(), 3);
+    workers.close(Duration::ZERO);
+    let _ = workers.join().expect("no loop failed");
 }

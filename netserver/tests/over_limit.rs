@@ -77,3 +77,14 @@ fn the_longest_idle_one_goes_for_it() {
     assert_ne!(one_more.state(), State::Open);
     drop(other);
 }
+
+#[test]
+fn a_burst_above_the_limit_is_turned_away_without_waiting_for_the_next_event() {
+    // More than are accepted in one turn, so that the rest is left to turns without an event.
+    let mut world = world(OverLimit::Refuse);
+    let mut clients: Vec<_> = (0..400).map(|_| Client::connect(world.address())).collect();
+    world.settle();
+    assert_eq!((world.server.connections(), world.server.stats().refused), (2, 398));
+    let states = clients.iter_mut().map(Client::state);
+    assert_eq!(states.filter(|state| *state == State::Open).count(), 2);
+}

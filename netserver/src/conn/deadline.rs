@@ -138,6 +138,7 @@ impl Conn {
             | Reading::Head(_)
             | Reading::Body
             | Reading::Barrier
+            | Reading::HandedOver
             | Reading::Stopped => {}
         }
         if self.rules.handler_is_timed && self.oldest_awaited().is_some() {

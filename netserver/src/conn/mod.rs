@@ -9,7 +9,7 @@
 //!            not CR, LF         body expected
 //!  ┌▶ Between ──────────▶ Head ──────────────▶ Body ──┐ last byte
 //!  │     │                 │ │                        │
-//!  │     │        no body  │ └ upgrade, CONNECT ──▶ Barrier ──▶ Tunnel
+//!  │     │        no body  │ └ upgrade, CONNECT ──▶ Barrier ──▶ Tunnel ──▶ HandedOver
 //!  │     │                 │                          │ refused
 //!  ├─────┼─────────────────┴──────────────────────────┤
 //!  │     │                                            │ … and it was the last request
@@ -49,13 +49,17 @@ pub struct Conn {
     parked: bool,
     incoming: Option<Box<Incoming>>,
     outgoing: Outgoing,
+    /// A head has been complete and understood.
+    had_head: bool,
     /// CR and LF before the request line that is to come.
     blank: usize,
     draining: bool,
     /// Ended without regard to what is still to be written.
     aborted: Option<Cause>,
-    /// Bytes dropped while lingering.
+    /// Bytes dropped, before and while lingering.
     lingered: u64,
+    /// So much has been dropped that the rest stays with the peer.
+    sated: bool,
     /// Bytes came that belong to no request: the peer may have more of them on the way.
     surplus: bool,
     rules: Rules,
@@ -79,6 +83,8 @@ enum Reading {
     Barrier,
     /// To another protocol.
     Tunnel,
+    /// To whoever has the socket now.
+    HandedOver,
     /// To nothing: no more requests are read.
     Stopped,
     /// To nothing: the write side is shut, and they are dropped until the peer ends.
@@ -113,10 +119,12 @@ impl Conn {
             parked: false,
             incoming: None,
             outgoing: Outgoing::default(),
+            had_head: false,
             blank: 0,
             draining: false,
             aborted: None,
             lingered: 0,
+            sated: false,
             surplus: false,
             rules: Rules::UNKNOWN,
             awaited: None,
@@ -129,8 +137,15 @@ impl Conn {
     /// The peer has sent `bytes`. What is complete is handled from there, without a copy.
     pub fn receive<H: Handler>(&mut self, bytes: &[u8], handler: &mut H, cx: &mut Context<'_>) {
         self.bytes_in += bytes.len() as u64;
-        if let Reading::Lingering = self.reading {
-            return self.drop_bytes(bytes.len(), cx);
+        match self.reading {
+            Reading::Lingering => return self.drop_bytes(bytes.len(), cx),
+            Reading::Stopped => {
+                self.surplus = true;
+                self.lingered += bytes.len() as u64;
+                self.sated = self.lingered >= cx.linger_bytes();
+                return;
+            }
+            _ => {}
         }
         if self.input.is_empty() {
             let used = self.run(bytes, handler, cx);
@@ -143,8 +158,11 @@ impl Conn {
 
     /// The peer sends no more. Requests that are complete are answered still.
     pub fn receive_eof<H: Handler>(&mut self, handler: &mut H, cx: &mut Context<'_>) {
-        self.outgoing.peer_is_done = true;
+        let known = std::mem::replace(&mut self.outgoing.peer_is_done, true);
         self.run_input(handler, cx);
+        if !known {
+            self.tell_client_gone(handler, cx);
+        }
     }
 
     /// Goes on with what was left: output has drained, a stream can be pulled, a quota is renewed.
@@ -213,7 +231,7 @@ impl Conn {
                 self.outgoing.end_after(number, Cause::Drain);
             }
             Reading::Tunnel => self.drain_tunnel(Cause::Drain, cx),
-            Reading::Stopped | Reading::Lingering => {}
+            Reading::HandedOver | Reading::Stopped | Reading::Lingering => {}
         }
         self.outgoing.pump(cx);
         self.settle(cx);
@@ -246,6 +264,19 @@ impl Conn {
         self.outgoing.output_mut().lend(scratch);
     }
 
+    /// Gives the socket up, as [`Reply::hand_over`] asked: which request it was, and what the peer
+    /// has sent after it. `None` if it did not, or if it is not time yet.
+    pub fn give_up_socket(&mut self, cx: &Context<'_>) -> Option<(Ticket, Vec<u8>)> {
+        if !self.gives_up_socket() {
+            return None;
+        }
+        self.reading = Reading::HandedOver;
+        self.parked = false;
+        let read = self.input.unused().to_vec();
+        self.input.clear();
+        Some((Ticket::new(cx.id, self.outgoing.front()), read))
+    }
+
     /// Takes the buffer back, empty; the connection keeps a copy of what is not written.
     pub fn take_output(&mut self, scratch: &mut Vec<u8>) {
         self.outgoing.output_mut().give_back(scratch);
@@ -254,6 +285,8 @@ impl Conn {
     /// The write side is shut, as [`How::Linger`] asked for.
     pub fn shut_down(&mut self) {
         self.reading = Reading::Lingering;
+        // What was dropped before has held nobody up.
+        self.lingered = 0;
         self.restarted.insert(Class::Linger);
         self.restarted.insert(Class::LingerTotal);
     }
@@ -272,7 +305,8 @@ impl Conn {
         !self.outgoing.peer_is_done
             && match self.reading {
                 Reading::Lingering => self.end().is_none(),
-                Reading::Stopped => false,
+                // Nothing is wanted but to know whether the peer is there to be answered.
+                Reading::Stopped => !self.outgoing.slots().is_empty() && !self.sated,
                 _ => !self.is_held_back(),
             }
     }
@@ -280,6 +314,13 @@ impl Conn {
     /// Whether [`resume`](Conn::resume) would find work, though no event will come for it.
     pub fn wants_resume(&self) -> bool {
         (self.parked && !self.is_held_back()) || self.outgoing.can_pump()
+    }
+
+    /// Whether the socket is the handler's from now on: see [`give_up_socket`](Conn::give_up_socket).
+    pub fn gives_up_socket(&self) -> bool {
+        matches!(self.reading, Reading::Tunnel)
+            && self.outgoing.output().is_empty()
+            && self.outgoing.front_slot().is_some_and(Slot::is_handed_over)
     }
 
     /// How to close, once all is written that will be.
@@ -311,7 +352,7 @@ impl Conn {
     pub fn phase(&self) -> Phase {
         match self.reading {
             Reading::Lingering => Phase::Linger,
-            Reading::Tunnel => Phase::Upgraded,
+            Reading::Tunnel | Reading::HandedOver => Phase::Upgraded,
             Reading::Body => Phase::Body,
             Reading::Head(_) => Phase::Headers,
             _ if self.outgoing.slots().iter().any(Slot::awaits_handler) => Phase::Handler,
@@ -326,6 +367,11 @@ impl Conn {
     /// Requests whose heads have arrived.
     pub fn requests(&self) -> u64 {
         self.outgoing.begun() + u64::from(self.has_slotless_body())
+    }
+
+    /// Whether the peer has ever sent a head that was complete and understood.
+    pub fn has_had_head(&self) -> bool {
+        self.had_head
     }
 
     /// Bytes received.

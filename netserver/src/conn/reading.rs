@@ -5,7 +5,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::{Handler, Request};
 use crate::http::{FieldSlots, Fields, Framing, Head, Reject, Scan, find_head};
-use crate::reply::{Arrival, Panicked, Reply, Shape, Turn, guarded};
+use crate::reply::{Arrival, Panicked, Reply, Shape, Ticket, Turn, guarded};
 use crate::track::Class;
 
 /// How far one step got.
@@ -88,7 +88,9 @@ impl Conn {
                     self.surplus |= !rest.is_empty();
                     Step::Starved(rest.len())
                 }
-                Reading::Barrier | Reading::Lingering => Step::Starved(rest.len()),
+                Reading::Barrier | Reading::HandedOver | Reading::Lingering => {
+                    Step::Starved(rest.len())
+                }
             };
             match step {
                 Step::Used(n) => {
@@ -112,7 +114,7 @@ impl Conn {
                 outgoing.is_congested() || outgoing.slots().len() >= self.rules.pipeline_limit
             }
             Reading::Body => self.incoming.as_ref().is_some_and(|it| it.is_held_back(outgoing)),
-            Reading::Barrier => true,
+            Reading::Barrier | Reading::HandedOver => true,
             Reading::Tunnel => {
                 outgoing.is_congested() || outgoing.front_slot().is_some_and(|slot| slot.paused)
             }
@@ -186,6 +188,7 @@ impl Conn {
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> usize {
+        self.had_head = true;
         let number = self.outgoing.begun();
         let semantics = head.semantics();
         if !semantics.keep_alive {
@@ -284,8 +287,26 @@ impl Conn {
             Reading::Barrier => {
                 self.outgoing.end_after(self.outgoing.begun() - 1, Cause::PeerFin);
             }
-            Reading::Stopped | Reading::Lingering => {}
+            Reading::HandedOver | Reading::Stopped | Reading::Lingering => {}
         }
+    }
+
+    /// Tells those who are to answer that the peer has ended its side.
+    pub(super) fn tell_client_gone<H: Handler>(&mut self, handler: &mut H, cx: &mut Context<'_>) {
+        for number in self.outgoing.front()..self.outgoing.begun() {
+            let Some(slot) = self.outgoing.slot(number) else { continue };
+            if slot.is_put_off() {
+                let (turn, ticket) = (slot.turn(number), Ticket::new(cx.id, number));
+                if let Err(Panicked) = guarded(|| handler.on_client_gone(ticket)) {
+                    let date = cx.date.text(cx.now);
+                    self.outgoing.fail(turn, Reject::Handler, Cause::Handler, date);
+                }
+            } else if !slot.receiving && !slot.is_tunnel() {
+                self.outgoing.deliver(number, Arrival::ClientGone, cx);
+            }
+        }
+        self.outgoing.pump(cx);
+        self.settle(cx);
     }
 
     /// Reads no more requests; the connection ends after the responses that are owed.

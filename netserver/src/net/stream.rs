@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
@@ -20,6 +21,8 @@ enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     Other(Box<dyn Transport + Send>),
+    /// It was taken out.
+    Gone,
 }
 
 /// What came of a read or a write.
@@ -53,53 +56,118 @@ impl Stream {
 
     /// For both directions and once: edges tell what changes, and nothing is registered again for
     /// the life of the connection.
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(self.source(), token, Interest::READABLE | Interest::WRITABLE)
+    pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(self, token, Interest::READABLE | Interest::WRITABLE)
     }
 
     /// Takes it out of the poll: sockets leave by being closed, other sources may not.
-    pub(crate) fn deregister(&mut self, registry: &Registry) {
+    pub(crate) fn unwatch(&mut self, registry: &Registry) {
         if let Socket::Other(transport) = &mut self.socket {
             // Fails only if it was not registered, which is what is wanted.
             let _ = registry.deregister(transport);
         }
     }
 
+    /// Takes the socket out, and out of the poll.
+    pub(crate) fn take(&mut self, registry: &Registry) -> Self {
+        // Fails only if it was not registered, which is what is wanted.
+        let _ = registry.deregister(self);
+        Self { socket: std::mem::replace(&mut self.socket, Socket::Gone) }
+    }
+
+    /// The descriptor, if this is a socket.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.socket {
+            Socket::Tcp(socket) => Some(socket.as_fd()),
+            Socket::Unix(socket) => Some(socket.as_fd()),
+            Socket::Other(_) | Socket::Gone => None,
+        }
+    }
+
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Transfer {
-        let result = retry(|| match &mut self.socket {
-            Socket::Tcp(socket) => socket.read(buffer),
-            Socket::Unix(socket) => socket.read(buffer),
-            Socket::Other(transport) => transport.read(buffer),
-        });
-        match result {
+        match retry(|| Read::read(self, buffer)) {
             Ok(0) => Transfer::End,
             result => transfer(result),
         }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Transfer {
-        transfer(retry(|| match &mut self.socket {
-            Socket::Tcp(socket) => socket.write(bytes),
-            Socket::Unix(socket) => socket.write(bytes),
-            Socket::Other(transport) => transport.write(bytes),
-        }))
+        transfer(retry(|| Write::write(self, bytes)))
     }
 
     /// Sends FIN; the peer may go on sending.
     pub(crate) fn shut_down_writing(&mut self) {
         // Fails only if the connection is gone, which the next read says.
-        let _ = match &mut self.socket {
+        let _ = Transport::shut_down_writing(self);
+    }
+
+    fn source(&mut self) -> io::Result<&mut dyn Source> {
+        match &mut self.socket {
+            Socket::Tcp(socket) => Ok(socket),
+            Socket::Unix(socket) => Ok(socket),
+            Socket::Other(transport) => Ok(transport),
+            Socket::Gone => Err(gone()),
+        }
+    }
+}
+
+/// What comes of using a stream whose socket was taken out: the server does not, and others have no
+/// such stream.
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Tcp(socket) => socket.read(buffer),
+            Socket::Unix(socket) => socket.read(buffer),
+            Socket::Other(transport) => transport.read(buffer),
+            Socket::Gone => Err(gone()),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Tcp(socket) => socket.write(bytes),
+            Socket::Unix(socket) => socket.write(bytes),
+            Socket::Other(transport) => transport.write(bytes),
+            Socket::Gone => Err(gone()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.socket {
+            Socket::Other(transport) => transport.flush(),
+            // Sockets hold nothing back.
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Gone => Ok(()),
+        }
+    }
+}
+
+impl Source for Stream {
+    fn register(&mut self, poll: &Registry, token: Token, on: Interest) -> io::Result<()> {
+        self.source()?.register(poll, token, on)
+    }
+
+    fn reregister(&mut self, poll: &Registry, token: Token, on: Interest) -> io::Result<()> {
+        self.source()?.reregister(poll, token, on)
+    }
+
+    fn deregister(&mut self, poll: &Registry) -> io::Result<()> {
+        self.source()?.deregister(poll)
+    }
+}
+
+impl Transport for Stream {
+    fn shut_down_writing(&mut self) -> io::Result<()> {
+        match &mut self.socket {
             Socket::Tcp(socket) => socket.shut_down_writing(),
             Socket::Unix(socket) => socket.shut_down_writing(),
             Socket::Other(transport) => transport.shut_down_writing(),
-        };
-    }
-
-    fn source(&mut self) -> &mut dyn Source {
-        match &mut self.socket {
-            Socket::Tcp(socket) => socket,
-            Socket::Unix(socket) => socket,
-            Socket::Other(transport) => transport,
+            Socket::Gone => Err(gone()),
         }
     }
 }
@@ -119,12 +187,40 @@ impl From<UnixStream> for Stream {
     }
 }
 
+impl TryFrom<Stream> for TcpStream {
+    type Error = Stream;
+
+    /// # Errors
+    ///
+    /// The stream, if it is not a TCP socket.
+    fn try_from(stream: Stream) -> Result<Self, Stream> {
+        match stream.socket {
+            Socket::Tcp(socket) => Ok(socket),
+            socket => Err(Stream { socket }),
+        }
+    }
+}
+
+impl TryFrom<Stream> for UnixStream {
+    type Error = Stream;
+
+    /// # Errors
+    ///
+    /// The stream, if it is not a Unix socket.
+    fn try_from(stream: Stream) -> Result<Self, Stream> {
+        match stream.socket {
+            Socket::Unix(socket) => Ok(socket),
+            socket => Err(Stream { socket }),
+        }
+    }
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
             Socket::Tcp(socket) => socket.fmt(f),
             Socket::Unix(socket) => socket.fmt(f),
-            Socket::Other(_) => f.debug_struct("Stream").finish_non_exhaustive(),
+            Socket::Other(_) | Socket::Gone => f.debug_struct("Stream").finish_non_exhaustive(),
         }
     }
 }

@@ -54,6 +54,12 @@ pub trait Exchange {
         let _ = flow;
     }
 
+    /// The peer has ended its side after the whole request. It may be gone, or may still read. Not
+    /// told while the server does not read, because enough is under way on the connection.
+    fn on_client_gone(&mut self, flow: &mut Flow<'_>) {
+        let _ = flow;
+    }
+
     /// Produces a piece of the response body. Called only once the response has begun and its
     /// turn has come, while the peer takes what is there.
     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
@@ -89,6 +95,7 @@ pub(crate) enum Arrival<'a> {
     Data(&'a [u8]),
     End(Fields<'a>),
     Wake,
+    ClientGone,
     Drain,
 }
 
@@ -98,6 +105,7 @@ impl Arrival<'_> {
             Arrival::Data(data) => exchange.on_data(data, flow),
             Arrival::End(trailers) => exchange.on_end(trailers, flow),
             Arrival::Wake => exchange.on_wake(flow),
+            Arrival::ClientGone => exchange.on_client_gone(flow),
             Arrival::Drain => exchange.on_drain(flow),
         }
     }

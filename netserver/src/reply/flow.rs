@@ -78,7 +78,9 @@ impl Sink<'_> {
                 *left -= fits as u64;
                 self.out.extend_from_slice(&data[..fits]);
             }
-            Content::UntilClose | Content::Tunnel => self.out.extend_from_slice(data),
+            Content::UntilClose | Content::Tunnel | Content::Socket => {
+                self.out.extend_from_slice(data);
+            }
         }
     }
 

@@ -131,12 +131,12 @@ impl Outgoing {
         }
     }
 
-    /// Leaves HTTP when it is this request's turn.
+    /// Leaves HTTP when it is this request's turn. Without an exchange the handler gets the socket.
     pub(crate) fn upgrade(
         &mut self,
         turn: Turn,
         fields: &[(&str, &str)],
-        exchange: Box<dyn Exchange>,
+        exchange: Option<Box<dyn Exchange>>,
         cx: &mut Context<'_>,
     ) {
         let status = match turn.shape.method {
@@ -148,11 +148,14 @@ impl Outgoing {
             Ok(draft) if turn.shape.upgrade && !turn.early => {
                 self.end_after(turn.number, Cause::Handler);
                 let slot = self.slot_or_new(turn);
-                slot.exchange = Some(exchange);
                 slot.receiving = true;
-                let content = Content::Tunnel;
+                // There is nothing to pull from, and nobody to give what arrives to.
+                let to_handler = exchange.is_none();
+                slot.paused = to_handler;
+                slot.exchange = exchange;
+                let content = if to_handler { Content::Socket } else { Content::Tunnel };
                 self.hold(turn, draft, |head| {
-                    Answer::Stream(Stream { head: Some(head), content, waiting: false })
+                    Answer::Stream(Stream { head: Some(head), content, waiting: to_handler })
                 });
             }
             _ => self.refuse(turn, Reject::Handler, Cause::Handler, cx.date.text(cx.now)),

@@ -31,8 +31,10 @@ impl Outgoing {
                 Answer::Stream(stream) => {
                     if let Some(draft) = stream.head.take() {
                         let connection = match (&stream.content, slot.shape.method) {
-                            (Content::Tunnel, Method::Connect) => Connection::Silent,
-                            (Content::Tunnel, _) => Connection::Upgrade,
+                            (Content::Tunnel | Content::Socket, Method::Connect) => {
+                                Connection::Silent
+                            }
+                            (Content::Tunnel | Content::Socket, _) => Connection::Upgrade,
                             _ => connection,
                         };
                         self.held -= draft.len();
@@ -105,7 +107,10 @@ impl Outgoing {
                     self.end(Cause::Handler, true);
                     return false;
                 }
-                Content::Length { left: 0 } | Content::UntilClose | Content::Tunnel => {}
+                Content::Length { left: 0 }
+                | Content::UntilClose
+                | Content::Tunnel
+                | Content::Socket => {}
             }
         }
         // Taken before the slot goes, so that only unfinished exchanges are told of an abort.
@@ -124,7 +129,7 @@ impl Outgoing {
         match arrival {
             Arrival::End(_) => slot.receiving = false,
             Arrival::Wake => slot.paused = false,
-            Arrival::Data(_) | Arrival::Drain => {}
+            Arrival::Data(_) | Arrival::ClientGone | Arrival::Drain => {}
         }
         let turn = slot.turn(number);
         let mut flow = Flow { outgoing: self, turn, cx: cx.reborrow() };

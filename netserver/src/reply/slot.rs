@@ -118,6 +118,8 @@ pub(crate) enum Content {
     UntilClose,
     /// Not HTTP any more.
     Tunnel,
+    /// Nor that: the handler gets the socket once the head is written.
+    Socket,
 }
 
 impl Content {
@@ -167,7 +169,13 @@ impl Slot {
     }
 
     pub(crate) fn is_tunnel(&self) -> bool {
-        matches!(&self.answer, Answer::Stream(Stream { content: Content::Tunnel, .. }))
+        let Answer::Stream(stream) = &self.answer else { return false };
+        matches!(stream.content, Content::Tunnel | Content::Socket)
+    }
+
+    /// The handler is to get the socket.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        matches!(&self.answer, Answer::Stream(Stream { content: Content::Socket, .. }))
     }
 
     /// Part of the response is in the output, or was.

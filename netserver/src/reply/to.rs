@@ -71,7 +71,16 @@ impl<'a> Reply<'a> {
     /// lets the exchange have the connection. A 500 if the request did not ask for it.
     pub fn upgrade(mut self, fields: &[(&str, &str)], exchange: Box<dyn Exchange>) {
         self.met = true;
-        self.outgoing.upgrade(self.turn, fields, exchange, &mut self.cx);
+        self.outgoing.upgrade(self.turn, fields, Some(exchange), &mut self.cx);
+    }
+
+    /// Leaves HTTP as [`upgrade`](Reply::upgrade) does, and takes the socket itself out of the
+    /// server: [`Handler::on_upgrade`](crate::Handler::on_upgrade) gets it once the response is
+    /// written, with what the peer has sent already. The ticket names it there.
+    pub fn hand_over(mut self, fields: &[(&str, &str)]) -> Ticket {
+        self.met = true;
+        self.outgoing.upgrade(self.turn, fields, None, &mut self.cx);
+        Ticket::new(self.cx.id, self.turn.number)
     }
 
     /// Gathers the body, and then calls [`Handler::on_request`](crate::Handler). What is

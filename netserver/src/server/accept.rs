@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::admission::{Crowded, Seat};
 use super::connection::Connection;
 use super::{AdoptError, Server};
 use crate::cause::Cause;
 use crate::context::ConnId;
 use crate::handler::Handler;
 use crate::http::{Reject, encode_reject};
-use crate::net::{Accept, Stream};
-use crate::settings::OverLimit;
+use crate::net::{Accept, ProxyHeader, Stream};
+use crate::settings::{Limits, OverLimit};
 use crate::track::Class;
 
 /// Connections accepted in one go, before others get their turn.
@@ -20,14 +21,18 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to the quota.
     pub(super) fn accept(&mut self, now: Instant) {
         for _ in 0..ACCEPTS_PER_TURN {
-            if self.exhausted || !self.may_accept() {
+            if self.exhausted {
+                return;
+            }
+            let seat = self.take_seat();
+            if seat.is_none() && self.settings.limits.over_limit == OverLimit::Pause {
                 return;
             }
             let Some(listener) = &mut self.listener else { return self.accepting = false };
             match listener.accept() {
                 Accept::Connection(stream, peer) => {
                     // Who is turned away has been counted, and there is nobody to tell.
-                    let _ = self.admit(stream, peer, now);
+                    let _ = self.admit(stream, peer, seat, self.proxied, now);
                 }
                 Accept::Empty => return self.accepting = false,
                 Accept::Exhausted => {
@@ -39,21 +44,24 @@ impl<H: Handler, T: Copy> Server<H, T> {
         }
     }
 
-    /// Whether one more connection stays below the limit.
-    pub(super) fn has_room(&self) -> bool {
-        self.connections.len() < self.connection_limit()
+    /// Whether accepting would come to anything.
+    pub(super) fn may_accept(&self) -> bool {
+        let Limits { connections, over_limit, .. } = self.settings.limits;
+        let has_room =
+            self.has_token() && (connections == 0 || self.admission.open() < connections);
+        over_limit != OverLimit::Pause || has_room
     }
 
-    fn connection_limit(&self) -> usize {
-        let tokens = self.tokens.connections();
-        match self.settings.limits.connections {
-            0 => tokens,
-            limit => limit.min(tokens),
+    fn has_token(&self) -> bool {
+        self.connections.len() < self.tokens.connections()
+    }
+
+    /// A place for one more connection, unless that were above the limit.
+    pub(super) fn take_seat(&self) -> Option<Seat> {
+        if !self.has_token() {
+            return None;
         }
-    }
-
-    fn may_accept(&self) -> bool {
-        self.settings.limits.over_limit != OverLimit::Pause || self.has_room()
+        self.admission.enter(self.settings.limits.connections)
     }
 
     /// Takes a connection in, or turns it away by what the settings say.
@@ -61,15 +69,29 @@ impl<H: Handler, T: Copy> Server<H, T> {
         &mut self,
         mut stream: Stream,
         peer: Option<SocketAddr>,
+        seat: Option<Seat>,
+        proxied: bool,
         now: Instant,
     ) -> Result<ConnId, AdoptError> {
-        if !self.has_room() && !self.make_room(now) {
+        // Who is behind a proxy is known when that has said so.
+        let counted = peer.filter(|_| !proxied);
+        let pending =
+            match counted.map(|peer| self.admission.pend(peer.ip(), &self.settings.limits)) {
+                Some(Err(Crowded)) => {
+                    self.stats.refused_pending += 1;
+                    self.turn_away(stream, now);
+                    return Err(AdoptError::Crowded);
+                }
+                Some(Ok(pending)) => pending,
+                None => None,
+            };
+        let Some(seat) = seat.or_else(|| self.make_room(now)) else {
             self.turn_away(stream, now);
             return Err(AdoptError::Full);
-        }
+        };
         let entry = self.connections.vacant_entry();
         let Ok(key) = u32::try_from(entry.key()) else { return Err(AdoptError::Full) };
-        if let Err(error) = stream.register(&self.registry, self.tokens.connection(key)) {
+        if let Err(error) = stream.watch(&self.registry, self.tokens.connection(key)) {
             // Out of kernel memory or watches: as good as out of descriptors.
             self.exhausted = true;
             self.stats.accept_pauses += 1;
@@ -79,7 +101,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.generations.push(0);
         }
         let id = ConnId::new(key, self.generations[key as usize]);
-        let connection = Connection::new(id, stream, peer, now);
+        let mut connection = Connection::new(id, stream, peer, seat, now);
+        connection.pending = pending;
+        connection.proxy_header = proxy_header(proxied);
         self.stats.accepted += 1;
         self.count_phase(connection.phase, true);
         self.connections.insert(connection);
@@ -87,21 +111,21 @@ impl<H: Handler, T: Copy> Server<H, T> {
         Ok(id)
     }
 
-    /// Above the limit: whether another connection has gone for this one.
-    fn make_room(&mut self, now: Instant) -> bool {
+    /// Above the limit: the place of another connection that has gone for this one.
+    fn make_room(&mut self, now: Instant) -> Option<Seat> {
         if self.settings.limits.over_limit != OverLimit::EvictIdle {
-            return false;
+            return None;
         }
-        let Some(longest_idle) = self.tracker.first(Class::Idle) else { return false };
+        let longest_idle = self.tracker.first(Class::Idle)?;
         self.abort(longest_idle, Cause::Evicted, now);
-        self.has_room()
+        self.take_seat()
     }
 
     fn turn_away(&mut self, mut stream: Stream, now: Instant) {
         self.stats.refused += 1;
         if self.settings.limits.over_limit == OverLimit::Unavailable {
             let mut answer = Vec::new();
-            encode_reject(&mut answer, Reject::HandlerTimeout, self.date.text(now));
+            encode_reject(&mut answer, Reject::Unavailable, self.date.text(now));
             // A fresh socket takes so few bytes at once, or is broken already.
             let _ = stream.write(&answer);
             stream.shut_down_writing();
@@ -109,4 +133,14 @@ impl<H: Handler, T: Copy> Server<H, T> {
             let _ = stream.read(&mut [0; 4096]);
         }
     }
+}
+
+#[cfg(feature = "proxy-protocol")]
+fn proxy_header(proxied: bool) -> Option<Box<ProxyHeader>> {
+    proxied.then(Box::default)
+}
+
+#[cfg(not(feature = "proxy-protocol"))]
+fn proxy_header(_: bool) -> Option<Box<ProxyHeader>> {
+    None
 }

@@ -20,6 +20,9 @@ pub enum AdoptError {
     /// There are as many connections as [`Limits::connections`](crate::Limits::connections) or the
     /// range of tokens allows; the stream was treated as the settings say, and counted.
     Full,
+    /// Too many connections from the peer's address or prefix have no complete head yet:
+    /// [`Limits::pending_per_address`](crate::Limits::pending_per_address). Treated likewise.
+    Crowded,
     /// The poll does not take it.
     Register(io::Error),
 }
@@ -77,7 +80,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.is_closing() {
             return Err(AdoptError::Closing);
         }
-        self.admit(stream.into(), peer, now)
+        let seat = self.take_seat();
+        self.admit(stream.into(), peer, seat, false, now)
     }
 
     /// Says that a connection may be ready, for streams whose readiness does not come by the poll.
@@ -96,6 +100,9 @@ impl fmt::Display for AdoptError {
         match self {
             Self::Closing => f.write_str("the server is closing and takes no connections"),
             Self::Full => f.write_str("the server has as many connections as it may"),
+            Self::Crowded => {
+                f.write_str("too many connections from this address have sent no head")
+            }
             Self::Register(error) => write!(f, "the poll does not take the stream: {error}"),
         }
     }
@@ -105,7 +112,7 @@ impl Error for AdoptError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Register(error) => Some(error),
-            Self::Closing | Self::Full => None,
+            Self::Closing | Self::Full | Self::Crowded => None,
         }
     }
 }

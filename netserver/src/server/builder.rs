@@ -12,7 +12,7 @@ use slab::Slab;
 use timerwheel::{Period, Timers};
 
 use super::timer::CheckTimer;
-use super::{Buffers, Server};
+use super::{Admission, Buffers, Server};
 use crate::clock;
 use crate::handler::Handler;
 use crate::http::DateCache;
@@ -58,6 +58,9 @@ pub struct ServerBuilder<H> {
     pub(super) handler: H,
     pub(super) settings: Settings,
     pub(super) listen: ListenOptions,
+    pub(super) proxied: bool,
+    /// `None` is one of its own.
+    pub(super) admission: Option<Admission>,
 }
 
 impl<H: Handler> ServerBuilder<H> {
@@ -65,7 +68,7 @@ impl<H: Handler> ServerBuilder<H> {
         let settings = Settings::default();
         let listen =
             ListenOptions { backlog: settings.limits.backlog, reuse_port: false, dual_stack: None };
-        Self { handler, settings, listen }
+        Self { handler, settings, listen, proxied: false, admission: None }
     }
 
     /// Sets all durations.
@@ -96,6 +99,31 @@ impl<H: Handler> ServerBuilder<H> {
     /// Whether an IPv6 address is to take IPv4 connections too; the system decides if not said.
     pub fn dual_stack(mut self, dual_stack: bool) -> Self {
         self.listen.dual_stack = Some(dual_stack);
+        self
+    }
+
+    /// Expects a header of the PROXY protocol, version 1 or 2, before everything else on each
+    /// connection that the listener accepts. The address that it names is the connection's peer
+    /// from then on: in [`Request::peer`](crate::Request::peer), and for
+    /// [`Limits::pending_per_address`]. Streams that are
+    /// [adopted](Server::adopt) come with their peer's address, and without a header.
+    ///
+    /// Only for a listener that nobody but the proxy can reach: whoever speaks there can be anyone.
+    /// A connection that begins otherwise, with a header longer than [`Limits::header_size`], or
+    /// without a whole header by [`Timeouts::first_byte`] after the accept, is closed without a
+    /// word: [`Cause::ProxyHeader`](crate::Cause::ProxyHeader).
+    #[cfg(feature = "proxy-protocol")]
+    pub fn proxy_protocol(mut self, expected: bool) -> Self {
+        self.proxied = expected;
+        self
+    }
+
+    /// Counts connections together with all servers that are given the same one, so that the limit
+    /// of connections, and of those pending, holds for all of them together. Without it a server
+    /// counts for itself. A server that is [paused](crate::OverLimit::Pause) because of the others
+    /// looks again at every connection check.
+    pub fn admission(mut self, admission: &Admission) -> Self {
+        self.admission = Some(admission.clone());
         self
     }
 
@@ -178,12 +206,14 @@ impl<H: Handler> ServerBuilder<H> {
             handler: self.handler,
             settings: self.settings,
             listen: self.listen,
+            proxied: self.proxied,
             registry,
             tokens,
             endpoint: listener.endpoint().clone(),
             listener: Some(listener),
             check: CheckTimer::new(timer, every, timers, now),
             connections: Slab::new(),
+            admission: self.admission.unwrap_or_default(),
             generations: Vec::new(),
             tracker: Tracker::new(),
             left_over: VecDeque::new(),
@@ -191,6 +221,7 @@ impl<H: Handler> ServerBuilder<H> {
             exhausted: false,
             expiring: false,
             drain: None,
+            leases: None,
             date: DateCache::new(clock::wall(), now),
             buffers: Buffers::default(),
             stats: Stats::default(),

@@ -8,8 +8,9 @@ use crate::clock;
 use crate::handler::Handler;
 use crate::track::Class;
 
-/// In exact mode, how long accepting pauses for want of descriptors.
-const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+/// In exact mode, how often to look for what no event tells of: descriptors that are free again,
+/// room that another server has made, leases that other threads have ended.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Expiries handled in one go, before others get their turn: a hundred thousand connections that
 /// expire together must not hold up the rest.
@@ -20,10 +21,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.stats.checks += 1;
         // The wall clock may have been set since.
         self.date.set(clock::wall(), now);
-        if self.exhausted {
+        // Another server may have made room, of which no event tells.
+        if self.exhausted || self.accepting {
             self.exhausted = false;
             self.accept(now);
         }
+        self.collect_leases(now);
         self.expire(now);
         self.check_drain(now);
     }
@@ -43,7 +46,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// When the check has something to do next, as far as is known.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
         let expiry = self.tracker.next_deadline(&self.settings.timeouts);
-        let retry = self.exhausted.then(|| now + ACCEPT_RETRY);
+        let retry = (self.exhausted || self.accepting || self.has_leases()).then(|| now + RETRY);
         expiry.into_iter().chain(self.grace_ends()).chain(retry).min()
     }
 
@@ -53,6 +56,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
             return;
         }
         let expired = self.drive_after(key, now, |connection, handler, cx| {
+            if connection.proxy_header.is_some() {
+                // Who has not said whose connection it is, is not spoken to in HTTP.
+                return connection.conn.abort(Cause::ProxyHeader);
+            }
             connection.conn.expire(class, handler, cx);
         });
         if expired.is_none() {

@@ -115,7 +115,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// Unbinds: closes every socket and cancels the timer, now. What comes back can be bound again.
     pub fn into_builder(self) -> ServerBuilder<H> {
-        ServerBuilder { handler: self.handler, settings: self.settings, listen: self.listen }
+        ServerBuilder {
+            handler: self.handler,
+            settings: self.settings,
+            listen: self.listen,
+            proxied: self.proxied,
+            admission: Some(self.admission),
+        }
     }
 
     /// Changes durations while the server runs. Deadlines are counted from when each connection
@@ -180,7 +186,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
             if forcing {
                 self.cut_off(key, now);
             } else {
-                self.drive_after(key, now, |connection, _, cx| connection.conn.drain(cx));
+                self.drive_after(key, now, |connection, _, cx| {
+                    connection.conn.drain(cx);
+                    if let Some(leased) = &connection.leased {
+                        leased.drain();
+                    }
+                });
             }
         }
         // All have been told, and there is no grace.

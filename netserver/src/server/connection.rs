@@ -1,16 +1,19 @@
 //! A connection as the server holds it: its socket, its state machine, and what the poll said.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::conn::{Conn, Phase};
 use crate::context::{ConnId, Context};
 use crate::http::DateCache;
-use crate::net::{Ready, Stream};
+use crate::net::{ProxyHeader, Ready, Stream};
 use crate::settings::Settings;
 use crate::track::Class;
+use crate::upgraded::Leased;
 
 use super::Server;
+use super::admission::{Pending, Seat};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -32,10 +35,24 @@ pub(super) struct Connection {
     pub(super) requests: u64,
     /// The phase it is counted in.
     pub(super) phase: Phase,
+    /// Its socket is the handler's.
+    pub(super) leased: Option<Arc<Leased>>,
+    /// Until it has arrived, if a proxy is to send one first.
+    pub(super) proxy_header: Option<Box<ProxyHeader>>,
+    /// Until it has had a head, if that is limited.
+    pub(super) pending: Option<Pending>,
+    /// Held for as long as it is here.
+    _seat: Seat,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnId, stream: Stream, peer: Option<SocketAddr>, now: Instant) -> Self {
+    pub(super) fn new(
+        id: ConnId,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+        seat: Seat,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             stream,
@@ -50,6 +67,10 @@ impl Connection {
             rescued: 0,
             requests: 0,
             phase: Phase::FirstByte,
+            leased: None,
+            proxy_header: None,
+            pending: None,
+            _seat: seat,
         }
     }
 
@@ -67,6 +88,15 @@ impl Connection {
         now: Instant,
     ) -> Context<'a> {
         Context { settings, date, now, id: self.id, peer: self.peer }
+    }
+}
+
+impl Drop for Connection {
+    /// Ends it for its owner too, if that is another one.
+    fn drop(&mut self) {
+        if let Some(leased) = &self.leased {
+            leased.force();
+        }
     }
 }
 

@@ -75,7 +75,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     // a FIN that the poll has told of already does not come with another.
                     connection.readable = n == read.len() || connection.read_closed;
                     self.stats.bytes_in += n as u64;
-                    connection.conn.receive(&read[..n], &mut self.handler, &mut cx);
+                    let Some(used) = connection.take_proxy_header(
+                        &read[..n],
+                        &self.settings.limits,
+                        &self.admission,
+                        &mut self.stats,
+                    ) else {
+                        return Step::On;
+                    };
+                    cx.peer = connection.peer;
+                    connection.conn.receive(&read[used..n], &mut self.handler, &mut cx);
                 }
                 Transfer::Blocked => connection.readable = false,
                 Transfer::End => {
@@ -105,9 +114,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
         {
             return self.remove(key, end.cause);
         }
+        if connection.conn.gives_up_socket() {
+            self.hand_over(key, now);
+        }
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
         if !rested && !connection.queued {
             connection.queued = true;
             self.left_over.push_back(key);
+        }
+        if connection.pending.is_some() && connection.conn.has_had_head() {
+            connection.pending = None;
         }
         let changes = connection.conn.take_changes();
         let phase = connection.conn.phase();
@@ -130,7 +146,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// The connection has ended: its socket closes, its links go, its slot is another's.
     fn remove(&mut self, key: u32, cause: Cause) {
         let mut connection = self.connections.remove(key as usize);
-        connection.stream.deregister(&self.registry);
+        connection.stream.unwatch(&self.registry);
         self.tracker.remove(key);
         self.generations[key as usize] = self.generations[key as usize].wrapping_add(1);
         self.count_phase(connection.phase, false);

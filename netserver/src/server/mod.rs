@@ -10,12 +10,15 @@
 //! ```
 
 mod accept;
+mod admission;
 mod adopt;
 mod builder;
 mod check;
 mod close;
 mod connection;
 mod drive;
+mod leases;
+mod proxied;
 mod timer;
 
 use std::collections::VecDeque;
@@ -28,6 +31,7 @@ use mio::{Registry, Token};
 use slab::Slab;
 use timerwheel::{TimerHandle, Timers};
 
+pub use admission::Admission;
 pub use adopt::AdoptError;
 pub use builder::{BindError, Host, ServerBuilder};
 pub use close::Report;
@@ -43,6 +47,7 @@ use crate::stats::Stats;
 use crate::track::Tracker;
 use close::Drain;
 use connection::Connection;
+use leases::Leases;
 use timer::CheckTimer;
 
 /// A bound server. It exists only bound: what is not bound yet is a [`ServerBuilder`], which holds
@@ -56,6 +61,8 @@ pub struct Server<H, T> {
     handler: H,
     settings: Settings,
     listen: ListenOptions,
+    /// Connections that are accepted come by way of a proxy, which says whose they are.
+    proxied: bool,
     registry: Registry,
     tokens: Tokens,
     endpoint: Endpoint,
@@ -64,6 +71,7 @@ pub struct Server<H, T> {
     /// The one entry in the wheel.
     check: CheckTimer<T>,
     connections: Slab<Connection>,
+    admission: Admission,
     /// How often each slot has been used: what makes a [`ConnId`] one connection's for ever.
     generations: Vec<u32>,
     tracker: Tracker,
@@ -76,6 +84,8 @@ pub struct Server<H, T> {
     /// More has expired than one turn could handle.
     expiring: bool,
     drain: Option<Drain>,
+    /// Made with the first one.
+    leases: Option<Leases>,
     date: DateCache,
     /// Both shared by all connections, and allocated with the first one.
     buffers: Buffers,
@@ -178,6 +188,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.expire(now);
         }
         self.go_on_draining(now);
+        self.collect_leases(now);
         if self.check.is_exact() {
             self.check.arm_for(self.next_check(now), timers);
         }
@@ -226,7 +237,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         !self.left_over.is_empty()
             || self.expiring
             || self.is_telling()
-            || (self.accepting && !self.exhausted && self.has_room())
+            || (self.accepting && !self.exhausted && self.may_accept())
     }
 
     /// The timer of the connection check, if it is armed.

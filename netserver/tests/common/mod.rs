@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 use netserver::{
-    Cause, Closed, Exchange, Handler, Head, Host, Limits, ListenOptions, Listener, Pull, Ready,
-    Reply, Request, Response, Server, Sink, Status, Ticket, Timeouts, Tokens,
+    Cause, Closed, Exchange, Flow, Handler, Head, Host, Limits, ListenOptions, Listener, Pull,
+    Ready, Reply, Request, Response, Server, ServerBuilder, Sink, Status, Ticket, Timeouts, Tokens,
+    Upgraded,
 };
 use timerwheel::Timers;
 
@@ -25,6 +26,8 @@ pub(crate) struct Log {
     pub(crate) tickets: Vec<Ticket>,
     pub(crate) closed: Vec<Cause>,
     pub(crate) requests: Vec<String>,
+    pub(crate) gone: Vec<Ticket>,
+    pub(crate) upgraded: Vec<Upgraded>,
 }
 
 impl Seen {
@@ -36,13 +39,22 @@ impl Seen {
         std::mem::take(&mut self.0.borrow_mut().closed)
     }
 
+    /// The requests that were told that their client is gone.
+    pub(crate) fn gone(&self) -> Vec<Ticket> {
+        std::mem::take(&mut self.0.borrow_mut().gone)
+    }
+
+    pub(crate) fn upgraded(&self) -> Upgraded {
+        self.0.borrow_mut().upgraded.remove(0)
+    }
+
     pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.0.borrow_mut().requests)
     }
 }
 
 /// `/` says ok, `/later` keeps its ticket, `/echo` gives the body back, `/refuse` takes none,
-/// `/stream` never ends, `/panic` panics, `/drop` drops its reply.
+/// `/stream` never ends, `/socket` takes the socket, `/panic` panics, `/drop` drops its reply.
 pub(crate) struct App(pub(crate) Seen);
 
 impl Handler for App {
@@ -63,10 +75,28 @@ impl Handler for App {
             }
             "/echo" => reply.send(Response::new(Status::OK).body(request.body())),
             "/stream" => reply.stream(Response::new(Status::OK), Box::new(Endless)),
+            _ if request.method() == "CONNECT" => _ = reply.hand_over(&[]),
+            "/socket" => {
+                let ticket = reply.hand_over(&[("Upgrade", "raw")]);
+                log.borrow_mut().tickets.push(ticket);
+            }
+            "/peer" => {
+                let peer = request.peer().map_or("nobody".to_owned(), |peer| peer.to_string());
+                reply.send(Response::new(Status::OK).body(peer.as_bytes()));
+            }
+            "/events" => reply.stream(Response::new(Status::OK), Box::new(Watch::default())),
             "/panic" => panic!("the handler panics, as the test asked"),
             "/drop" => drop(reply),
             _ => reply.send(Response::new(Status::OK).body(b"ok")),
         }
+    }
+
+    fn on_client_gone(&mut self, ticket: Ticket) {
+        self.0.0.borrow_mut().gone.push(ticket);
+    }
+
+    fn on_upgrade(&mut self, upgraded: Upgraded) {
+        self.0.0.borrow_mut().upgraded.push(upgraded);
     }
 
     fn on_close(&mut self, closed: &Closed) {
@@ -80,6 +110,26 @@ impl Exchange for Endless {
     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
         sink.write(&[b'x'; 1024]);
         Pull::More
+    }
+}
+
+/// Says nothing until the client is gone.
+#[derive(Default)]
+struct Watch {
+    client_gone: bool,
+}
+
+impl Exchange for Watch {
+    fn on_client_gone(&mut self, _: &mut Flow<'_>) {
+        self.client_gone = true;
+    }
+
+    fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
+        if !self.client_gone {
+            return Pull::Wait;
+        }
+        sink.write(b"bye");
+        Pull::End
     }
 }
 
@@ -102,14 +152,20 @@ impl World {
     }
 
     pub(crate) fn with(set: impl FnOnce(&mut Timeouts, &mut Limits)) -> Self {
-        let options = ListenOptions { backlog: 511, reuse_port: false, dual_stack: None };
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options);
-        Self::listening_on(listener.expect("a free port"), set)
+        Self::listening_on(listener(), set)
     }
 
     pub(crate) fn listening_on(
         listener: Listener,
         set: impl FnOnce(&mut Timeouts, &mut Limits),
+    ) -> Self {
+        Self::built_by(listener, set, |builder| builder)
+    }
+
+    pub(crate) fn built_by(
+        listener: Listener,
+        set: impl FnOnce(&mut Timeouts, &mut Limits),
+        build: impl FnOnce(ServerBuilder<App>) -> ServerBuilder<App>,
     ) -> Self {
         let (mut timeouts, mut limits) = (Timeouts::default(), Limits::default());
         set(&mut timeouts, &mut limits);
@@ -125,7 +181,7 @@ impl World {
             now,
         };
         let builder = Server::builder(App(seen.clone())).timeouts(timeouts).limits(limits);
-        let server = builder.listen_on(listener, host).expect("the settings are right");
+        let server = build(builder).listen_on(listener, host).expect("the settings are right");
         let events = Events::with_capacity(1024);
         Self { poll, events, timers, server, seen, now, started: now }
     }
@@ -147,6 +203,15 @@ impl World {
         client.send(bytes);
         self.settle();
         client
+    }
+
+    /// Answers what was put off.
+    pub(crate) fn answer(&mut self, ticket: Ticket) {
+        let ok = |_: &mut App, reply: Reply<'_>| {
+            reply.send(Response::new(Status::OK).body(b"ok"));
+        };
+        assert!(self.server.answer(ticket, self.now, ok), "{ticket:?} is stale");
+        self.settle();
     }
 
     /// One turn of the loop, at the time it is; whether anything happened.
@@ -202,6 +267,12 @@ impl World {
     }
 }
 
+/// Listens on a free port.
+pub(crate) fn listener() -> Listener {
+    let options = ListenOptions { backlog: 511, reuse_port: false, dual_stack: None };
+    Listener::bind("127.0.0.1:0".parse().expect("an address"), options).expect("a free port")
+}
+
 /// A raw client: what it sends and reads is bytes.
 pub(crate) struct Client {
     stream: TcpStream,
@@ -232,6 +303,12 @@ impl Client {
             }
         }
         sent
+    }
+
+    /// Ends the connection by a reset.
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).expect("a connected socket");
     }
 
     pub(crate) fn shut_down_writing(&mut self) {

@@ -52,9 +52,26 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value = "0")]
     max_requests_per_socket: u64,
 
-    /// Connections open at a time, in each event loop; those above it are closed.
+    /// Connections open at a time, in all event loops together; those above it are closed.
     #[arg(long, value_name = "N", default_value = "0")]
     max_connections: usize,
+
+    /// Connections from one address that have not sent a whole head yet, in all event loops
+    /// together; those above it are closed.
+    #[arg(long, value_name = "N", default_value = "0")]
+    max_pending_per_address: usize,
+
+    /// The same for all addresses of one prefix.
+    #[arg(long, value_name = "N", default_value = "0")]
+    max_pending_per_prefix: usize,
+
+    /// Bits of an IPv4 address that make its prefix.
+    #[arg(long, value_name = "BITS", default_value = "24")]
+    ipv4_prefix_length: u8,
+
+    /// Bits of an IPv6 address that make its prefix.
+    #[arg(long, value_name = "BITS", default_value = "64")]
+    ipv6_prefix_length: u8,
 
     /// A body that is held in memory; more is answered 413.
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
@@ -106,6 +123,10 @@ impl Options {
                 headers_count: self.max_headers_count,
                 requests_per_connection: self.max_requests_per_socket,
                 connections: self.max_connections,
+                pending_per_address: self.max_pending_per_address,
+                pending_per_prefix: self.max_pending_per_prefix,
+                ipv4_prefix_length: self.ipv4_prefix_length,
+                ipv6_prefix_length: self.ipv6_prefix_length,
                 body_size: self.max_body_size,
                 ..Limits::default()
             },

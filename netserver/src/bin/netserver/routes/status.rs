@@ -38,6 +38,7 @@ fn describe(stats: &LoopStats, loops: usize) -> Value {
             "open": server.open,
             "accepted": server.accepted,
             "refused": server.refused,
+            "refused_pending": server.refused_pending,
             "accept_pauses": server.accept_pauses,
             "phases": {
                 "first_byte": phases.first_byte,
