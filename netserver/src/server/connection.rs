@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::track::Class;
 
 use super::Server;
+use super::waits::Waits;
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     pub(super) requests: u64,
     /// The phase it is counted in.
     pub(super) phase: Phase,
+    /// When the requests under way came; empty for those answered in the turn they came in.
+    pub(super) waits: Waits,
 }
 
 impl Connection {
@@ -50,6 +53,7 @@ impl Connection {
             rescued: 0,
             requests: 0,
             phase: Phase::FirstByte,
+            waits: Waits::default(),
         }
     }
 
