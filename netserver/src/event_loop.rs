@@ -85,6 +85,9 @@ pub struct EventLoop<H> {
     events: Events,
     poll: Poll,
     now: Instant,
+    publish_at: Instant,
+    /// Something has been counted since figures were published.
+    unpublished: bool,
     stopped: bool,
 }
 
@@ -94,6 +97,10 @@ const EVENTS_PER_TURN: usize = 1024;
 /// Timers that handlers and other threads have armed and the loop has not taken up, which it does
 /// after every event. Above it, [`Remote::arm`] gives the ticket back.
 const COMMANDS_WAITING: usize = 4096;
+
+/// How often figures are published at most: a busy loop has better things to do after every turn.
+/// What the last turn of a busy time has counted is published when this has passed.
+const PUBLISH_EVERY: Duration = Duration::from_millis(10);
 
 const WAKE: Token = Token(0);
 
@@ -165,6 +172,8 @@ impl<H: Handler> EventLoop<H> {
             events,
             poll,
             now,
+            publish_at: now,
+            unpublished: false,
             stopped: false,
         })
     }
@@ -235,7 +244,12 @@ impl<H: Handler> EventLoop<H> {
         if self.server.wants_turn() {
             return Some(Duration::ZERO);
         }
-        self.timers.timeout(self.now)
+        let timers = self.timers.timeout(self.now);
+        if self.unpublished {
+            let left = self.publish_at.saturating_duration_since(self.now);
+            return Some(timers.map_or(left, |timers| timers.min(left)));
+        }
+        timers
     }
 
     // Observers.
@@ -287,6 +301,11 @@ impl<H: Handler> EventLoop<H> {
 
     fn publish(&mut self) {
         self.stats.turns += 1;
+        self.unpublished = self.now < self.publish_at && !self.is_done();
+        if self.unpublished {
+            return;
+        }
+        self.publish_at = self.now + PUBLISH_EVERY;
         self.stats.server = self.server.stats();
         self.stats.timers = self.timers.len() as u64;
         self.gauges.publish(self.index, &mut self.stats);

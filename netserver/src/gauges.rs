@@ -1,5 +1,6 @@
-//! What the loops of a process count, for whoever asks. Each loop writes its own figures after
-//! every turn, with plain stores and without a lock; the reader adds them up.
+//! What the loops of a process count, for whoever asks. Each loop writes its own figures, with plain
+//! stores and without a lock; the reader adds them up. They are 10 ms old at most: a loop writes
+//! them after a turn unless it has just done so, and then a little later.
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Gauges {
         Self { loops: (0..loops).map(slot).collect() }
     }
 
-    /// All loops together, each as of its last turn.
+    /// All loops together, each as of 10 ms ago at most.
     pub fn total(&self) -> LoopStats {
         self.iter().fold(LoopStats::default(), LoopStats::and)
     }

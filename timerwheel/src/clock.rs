@@ -79,9 +79,13 @@ impl Clock {
         saturate(self.nanos(now) >> self.shift)
     }
 
-    /// The tick that `now` is in, and how far into it, in 2^-32 of a tick.
-    pub(crate) fn now_within(&self, now: Instant) -> (u64, u32) {
-        let nanos = self.nanos(now);
+    /// The tick that `now` is in, and how far into it, in 2^-32 of a tick. `nanos` is the same time
+    /// as [`nanos_to`](Self::nanos_to) counts it.
+    pub(crate) fn now_within(&self, now: Instant, nanos: u64) -> (u64, u32) {
+        let nanos = match nanos {
+            u64::MAX => self.nanos(now),
+            nanos => u128::from(nanos - self.moved),
+        };
         (saturate(nanos >> self.shift), self.fraction(nanos))
     }
 

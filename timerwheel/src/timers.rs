@@ -52,6 +52,8 @@ pub struct Timers<T> {
     wheel: TimerWheel<Item<T>>,
     clock: Clock,
     now: Instant,
+    /// The same, as the clock counts.
+    nanos: u64,
     /// Timers that keep the loop alive.
     holding: usize,
     /// Handles of dropped guards and cancelled remote timers.
@@ -115,6 +117,7 @@ impl<T> Timers<T> {
             wheel: TimerWheel::new(0),
             clock: Clock::new(now, resolution),
             now,
+            nanos: 0,
             holding: 0,
             dropped,
             returns: Returns::new(sender, Arc::clone(&sleep)),
@@ -227,7 +230,8 @@ impl<T> Timers<T> {
         self.notice_jump(now);
         self.sleep.end();
         self.now = self.now.max(now);
-        let (tick, part) = self.clock.now_within(now);
+        self.nanos = self.clock.nanos_to(self.now);
+        let (tick, part) = self.clock.now_within(self.now, self.nanos);
         self.wheel.advance_within(tick, part);
         let idle = self.wheel.due_len() == 0;
         self.counters.advances += 1;
@@ -279,7 +283,11 @@ impl<T> Timers<T> {
             if self.sleep.has_mail() {
                 continue;
             }
-            return Some(whole_millis(until?.saturating_sub(self.clock.nanos_to(now))));
+            let nanos = if now == self.now { self.nanos } else { self.clock.nanos_to(now) };
+            return Some(match until? {
+                u64::MAX => self.timeout_for_far(wakeup?, now),
+                until => whole_millis(until.saturating_sub(nanos)),
+            });
         }
         // Other threads send faster than this one takes up: no sleep, but a turn of the loop.
         self.sleep.end();
@@ -298,6 +306,14 @@ impl<T> Timers<T> {
     }
 
     // Private.
+
+    /// For a tick that begins centuries after the first.
+    #[cold]
+    fn timeout_for_far(&self, tick: u64, now: Instant) -> Duration {
+        let left = self.clock.instant(tick).map(|until| until.saturating_duration_since(now));
+        let nanos = left.and_then(|left| u64::try_from(left.as_nanos()).ok());
+        nanos.map_or(LONGEST_TIMEOUT, whole_millis)
+    }
 
     #[cfg_attr(feature = "audit", track_caller)]
     fn arm(&mut self, tick: u64, options: TimerOptions, value: T) -> TimerHandle {

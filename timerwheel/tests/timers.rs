@@ -324,3 +324,24 @@ fn the_counters_tell_what_has_happened() {
     assert_eq!((counters.advances, counters.idle_advances), (3, 2));
     assert!((1..=2).contains(&counters.cascaded), "filed anew on its way: {}", counters.cascaded);
 }
+
+/// Nanoseconds in 64 bits end after 584 years; timers do not.
+#[test]
+fn timers_go_on_after_centuries() {
+    let base = Instant::now();
+    let year = Duration::from_secs(31_557_600);
+    let mut timers = Timers::new(base);
+    let (near, far) = (base + year * 583, base + year * 1_200);
+    timers.insert(near, "near");
+    timers.insert(far, "far");
+    for (due, name) in [(near, "near"), (far, "far")] {
+        let before = due.checked_sub(Duration::from_millis(100)).unwrap();
+        timers.advance(before);
+        assert!(timers.pop_expired().is_none(), "{name} is early");
+        let sleep = timers.timeout(before).expect("armed");
+        assert!((100..=102).contains(&sleep.as_millis()), "{name}: {sleep:?}");
+        timers.advance(before + sleep);
+        assert_eq!(timers.pop_expired().map(|expiry| expiry.value), Some(name));
+    }
+    assert_eq!(timers.timeout(far), None);
+}
