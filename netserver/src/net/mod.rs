@@ -9,7 +9,7 @@ mod transport;
 
 pub(crate) use listener::{Accept, Source};
 pub use listener::{Endpoint, ListenOptions, Listener};
-pub(crate) use proxy::{Malformed, Origin, ProxyHeader};
+pub(crate) use proxy::{Origin, ProxyHeader};
 pub use ready::Ready;
 pub use stream::Stream;
 pub(crate) use stream::Transfer;

@@ -3,7 +3,7 @@
 use super::admission::{Admission, Crowded};
 use super::connection::Connection;
 use crate::cause::Cause;
-use crate::net::{Malformed, Origin};
+use crate::net::Origin;
 use crate::settings::Limits;
 use crate::stats::Stats;
 
@@ -18,13 +18,11 @@ impl Connection {
         stats: &mut Stats,
     ) -> Option<usize> {
         let Some(header) = &mut self.proxy_header else { return Some(0) };
-        let (used, origin) = match header.take(bytes, limits.header_size) {
-            Ok(complete) => complete?,
-            Err(Malformed) => {
-                self.conn.abort(Cause::ProxyHeader);
-                return None;
-            }
+        let Ok(complete) = header.take(bytes, limits.header_size) else {
+            self.conn.abort(Cause::ProxyHeader);
+            return None;
         };
+        let (used, origin) = complete?;
         self.proxy_header = None;
         match origin {
             Origin::Proxy => {}
