@@ -164,6 +164,46 @@ fn a_body_below_the_least_rate_is_ended_and_one_above_is_not() {
 }
 
 #[test]
+fn time_in_which_the_server_did_not_read_is_not_the_clients() {
+    let mut world = World::with(|_, limits| limits.min_body_rate = 0);
+    let head = b"PUT /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+    let mut client = world.client_sending(head);
+    let ticket = world.seen.ticket();
+    world.pass(secs(100));
+    // A third of its time is used when the handler pushes back, for much longer than all of it.
+    client.send(b"x");
+    world.pass(secs(1000));
+    assert_eq!(client.state(), State::Open, "it is not the client that is late");
+    assert!(world.server.wake(ticket, world.now));
+    world.pass(secs(199));
+    assert_eq!(client.state(), State::Open, "two thirds are left");
+    world.pass(secs(3));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+}
+
+#[test]
+fn pushing_back_again_and_again_does_not_renew_the_time_of_a_message() {
+    let mut world = World::with(|_, limits| limits.min_body_rate = 0);
+    let head = b"PUT /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    let mut client = world.client_sending(head);
+    let ticket = world.seen.ticket();
+    // A byte every two seconds, of which one is spent waiting for the handler: 300 bytes in all.
+    let mut bytes = 0;
+    while client.state() == State::Open {
+        assert!(bytes < 302, "the request timeout does not hold");
+        world.pass(secs(1));
+        if client.send_some(b"x") == 0 || client.state() != State::Open {
+            break;
+        }
+        bytes += 1;
+        world.pass(secs(1));
+        world.server.wake(ticket, world.now);
+    }
+    assert!(bytes >= 298, "{bytes}");
+    assert_eq!(client.text(), TIMEOUT);
+}
+
+#[test]
 fn a_refused_upload_reads_the_whole_413_and_a_fin() {
     let mut world = World::new();
     let head = b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n";

@@ -26,7 +26,6 @@ mod end;
 mod input;
 mod reading;
 
-pub use deadline::Changes;
 pub use end::{End, How, Phase};
 
 use std::fmt;

@@ -128,7 +128,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let changes = connection.conn.take_changes();
         let phase = connection.conn.phase();
         let before = std::mem::replace(&mut connection.phase, phase);
-        self.tracker.apply(key, changes.active, changes.restarted, now);
+        self.tracker.apply(key, changes, now);
         if phase != before {
             self.count_phase(before, false);
             self.count_phase(phase, true);
