@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use mio::net::{TcpListener, UnixListener};
-use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use mio::{Interest, Registry, Token, event};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::{Incoming, Stream};
 
@@ -30,8 +30,15 @@ pub struct ListenOptions {
 /// `Listener::try_from(mio::net::TcpListener::from_std(listener))`, once `set_nonblocking(true)` is
 /// done.
 pub struct Listener {
-    source: Box<dyn Incoming + Send>,
+    socket: Listening,
     endpoint: Endpoint,
+}
+
+/// The usual kinds by name, as of [`Stream`].
+enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+    Other(Box<dyn Incoming + Send>),
 }
 
 /// What a server listens on.
@@ -96,7 +103,7 @@ impl Listener {
 
     /// A listener of another kind.
     pub fn new(incoming: impl Incoming + Send + 'static) -> Self {
-        Self { source: Box::new(incoming), endpoint: Endpoint::Other }
+        Self { socket: Listening::Other(Box::new(incoming)), endpoint: Endpoint::Other }
     }
 
     /// No listener: connections come by [`Server::adopt`](crate::Server::adopt) alone.
@@ -110,17 +117,24 @@ impl Listener {
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.source, token, Interest::READABLE)
+        registry.register(self.source(), token, Interest::READABLE)
     }
 
     pub(crate) fn deregister(&mut self, registry: &Registry) {
         // Fails only if it was not registered, which is what is wanted.
-        let _ = registry.deregister(&mut self.source);
+        let _ = registry.deregister(self.source());
     }
 
     pub(crate) fn accept(&mut self) -> Accept {
         loop {
-            let error = match self.source.accept() {
+            let accepted = match &mut self.socket {
+                Listening::Tcp(socket) => {
+                    socket.accept().map(|(stream, peer)| (Stream::accepted(stream), Some(peer)))
+                }
+                Listening::Unix(socket) => socket.accept().map(|(it, _)| (it.into(), None)),
+                Listening::Other(incoming) => incoming.accept(),
+            };
+            let error = match accepted {
                 Ok((stream, peer)) => return Accept::Connection(stream, peer),
                 Err(error) => error,
             };
@@ -137,6 +151,14 @@ impl Listener {
                 | io::ErrorKind::TimedOut => {}
                 _ => return Accept::Exhausted,
             }
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn event::Source {
+        match &mut self.socket {
+            Listening::Tcp(socket) => socket,
+            Listening::Unix(socket) => socket,
+            Listening::Other(incoming) => incoming,
         }
     }
 }
@@ -173,10 +195,11 @@ impl TryFrom<TcpListener> for Listener {
 
     /// # Errors
     ///
-    /// If the socket cannot name its address.
+    /// If the socket cannot name its address, or is none of TCP.
     fn try_from(socket: TcpListener) -> io::Result<Self> {
         let endpoint = Endpoint::Ip(socket.local_addr()?);
-        Ok(Self { source: Box::new(socket), endpoint })
+        SockRef::from(&socket).set_tcp_nodelay(true)?;
+        Ok(Self { socket: Listening::Tcp(socket), endpoint })
     }
 }
 
@@ -188,7 +211,7 @@ impl TryFrom<UnixListener> for Listener {
     /// If the socket cannot name its address.
     fn try_from(socket: UnixListener) -> io::Result<Self> {
         let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
-        Ok(Self { source: Box::new(socket), endpoint: Endpoint::Unix(path) })
+        Ok(Self { socket: Listening::Unix(socket), endpoint: Endpoint::Unix(path) })
     }
 }
 
@@ -236,7 +259,7 @@ impl Incoming for Nobody {
     }
 }
 
-impl mio::event::Source for Nobody {
+impl event::Source for Nobody {
     fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
         Ok(())
     }

@@ -45,17 +45,3 @@ impl Transport for mio::net::UnixStream {
         self.shutdown(Shutdown::Write)
     }
 }
-
-impl Incoming for mio::net::TcpListener {
-    fn accept(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let (stream, peer) = Self::accept(self)?;
-        Ok((stream.into(), Some(peer)))
-    }
-}
-
-impl Incoming for mio::net::UnixListener {
-    fn accept(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let (stream, _) = Self::accept(self)?;
-        Ok((stream.into(), None))
-    }
-}

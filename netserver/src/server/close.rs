@@ -37,14 +37,34 @@ pub(super) struct Drain {
     deadline: Option<Instant>,
     /// It has begun: what ends now was cut off.
     forcing: bool,
+    /// The slot where telling the connections goes on; `None` once all have been told.
+    next: Option<usize>,
     report: Report,
 }
+
+impl Drain {
+    /// Whether the grace is over, and that has not been seen to.
+    fn must_force(&self, now: Instant) -> bool {
+        !self.forcing && self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    fn force(&mut self) {
+        self.forcing = true;
+        self.next = Some(0);
+    }
+}
+
+/// Slots of connections told in one go, before others get their turn.
+const SLOTS_PER_TURN: usize = 256;
 
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Stops accepting, which frees the port at once, and lets connections end: idle and silent
     /// ones now, the others after the response they are in, which says `Connection: close`.
     /// Deadlines stay enforced meanwhile. What is still open `grace` from now is cut off at the
     /// next check. Called again, it sets another grace period.
+    ///
+    /// Of many connections, some are told now and the rest in the turns that follow
+    /// ([`wants_turn`](Self::wants_turn)), so that requests under way are not held up.
     ///
     /// The server is done when [`is_closed`](Self::is_closed). Its timer goes with its last
     /// connection.
@@ -56,18 +76,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.accepting = false;
         let deadline = now.checked_add(grace);
         let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();
-        self.drain = Some(Drain { deadline, forcing: false, report });
-        for key in self.keys() {
-            self.drive_after(key, now, |connection, _, cx| {
-                connection.conn.drain(cx);
-                if let Some(leased) = &connection.leased {
-                    leased.drain();
-                }
-            });
-        }
-        if grace.is_zero() {
-            self.force(now);
-        }
+        self.drain = Some(Drain { deadline, forcing: false, next: Some(0), report });
+        self.go_on_draining(now);
         self.release_when_empty();
     }
 
@@ -84,7 +94,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// Closes all connections, upgraded ones included, whatever they are doing. The server goes on
     /// listening, unless it is closed too.
     pub fn close_all(&mut self, now: Instant) {
-        self.force(now);
+        if let Some(drain) = &mut self.drain {
+            drain.forcing = true;
+            drain.next = None;
+        }
+        for key in self.keys() {
+            self.cut_off(key, now);
+        }
         self.release_when_empty();
     }
 
@@ -144,10 +160,48 @@ impl<H: Handler, T: Copy> Server<H, T> {
     }
 
     pub(super) fn check_drain(&mut self, now: Instant) {
-        if self.grace_ends().is_some_and(|deadline| deadline <= now) {
-            self.force(now);
+        if let Some(drain) = self.drain.as_mut().filter(|drain| drain.must_force(now)) {
+            drain.force();
+            self.go_on_draining(now);
         }
         self.release_when_empty();
+    }
+
+    /// Whether there are connections that have not been told yet.
+    pub(super) fn is_telling(&self) -> bool {
+        self.drain.as_ref().is_some_and(|drain| drain.next.is_some())
+    }
+
+    /// Tells connections that the server is closing, or cuts them off, up to the quota.
+    pub(super) fn go_on_draining(&mut self, now: Instant) {
+        let Some(drain) = &mut self.drain else { return };
+        let Some(start) = drain.next.take() else { return };
+        // As many slots as have ever been used; no more come while it is closing.
+        let slots = self.generations.len();
+        let end = slots.min(start + SLOTS_PER_TURN);
+        drain.next = (end < slots).then_some(end);
+        let forcing = drain.forcing;
+        for slot in start..end {
+            let Some(key) = self.connections.get(slot).map(|it| it.id.index()) else { continue };
+            if forcing {
+                self.cut_off(key, now);
+            } else {
+                self.drive_after(key, now, |connection, _, cx| {
+                    connection.conn.drain(cx);
+                    if let Some(leased) = &connection.leased {
+                        leased.drain();
+                    }
+                });
+            }
+        }
+        // All have been told, and there is no grace.
+        if let Some(drain) = &mut self.drain
+            && drain.next.is_none()
+            && drain.must_force(now)
+        {
+            drain.force();
+            self.go_on_draining(now);
+        }
     }
 
     /// When what is still open is cut off.
@@ -167,21 +221,14 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.release_when_empty();
     }
 
-    fn force(&mut self, now: Instant) {
+    fn cut_off(&mut self, key: u32, now: Instant) {
+        let upgraded = self.connections.get(key as usize).map(|c| c.phase) == Some(Phase::Upgraded);
         if let Some(drain) = &mut self.drain {
-            drain.forcing = true;
+            drain.report.upgraded += u64::from(upgraded);
         }
-        for key in self.keys() {
-            let upgraded =
-                self.connections.get(key as usize).map(|c| c.phase) == Some(Phase::Upgraded);
-            if let Some(drain) = &mut self.drain {
-                drain.report.upgraded += u64::from(upgraded);
-            }
-            self.abort(key, Cause::Drain, now);
-        }
+        self.abort(key, Cause::Drain, now);
     }
 
-    /// The timer goes when there is nothing left to check, and nobody can come any more.
     fn release_when_empty(&mut self) {
         if self.is_closed() {
             self.check.release();

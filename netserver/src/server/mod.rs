@@ -187,6 +187,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.expiring {
             self.expire(now);
         }
+        self.go_on_draining(now);
         self.collect_leases(now);
         if self.check.is_exact() {
             self.check.arm_for(self.next_check(now), timers);
@@ -235,6 +236,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     pub fn wants_turn(&self) -> bool {
         !self.left_over.is_empty()
             || self.expiring
+            || self.is_telling()
             || (self.accepting && !self.exhausted && self.may_accept())
     }
 
