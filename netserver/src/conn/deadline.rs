@@ -99,9 +99,9 @@ impl Conn {
     pub(super) fn drop_bytes(&mut self, count: usize, cx: &Context<'_>) {
         self.lingered += count as u64;
         self.restarted.insert(Class::Linger);
-        if self.lingered > cx.linger_bytes() {
-            self.abort(Cause::Linger);
-        }
+        // Closing now would be a reset, for the rest is on its way. Left where it is, it holds the
+        // peer back, and that has time to read why.
+        self.sated = self.lingered > cx.linger_bytes();
     }
 
     /// The one place that says which state is under which deadline. Receiving is timed only while

@@ -64,6 +64,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
             }
         }
         let mut cx = connection.context(&self.settings, &mut self.date, now);
+        if connection.read_closed && connection.conn.is_sated() {
+            connection.conn.receive_eof(&mut self.handler, &mut cx);
+            return Step::On;
+        }
         if connection.readable && connection.conn.wants_read() {
             let read = &mut self.buffers.read;
             if read.is_empty() {

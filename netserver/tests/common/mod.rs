@@ -66,6 +66,7 @@ impl Handler for App {
                 self.0.0.borrow_mut().tickets.push(reply.ticket());
                 reply.stream_body(Box::new(Hold));
             }
+            "/both" => reply.stream(Response::new(Status::OK), Box::new(Watch::default())),
             "/refuse" => reply.send(Response::new(Status::CONTENT_TOO_LARGE).body(b"too large")),
             _ => reply.buffer_body(),
         }

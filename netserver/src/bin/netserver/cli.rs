@@ -43,6 +43,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     keep_alive_timeout: Duration,
 
+    /// How long a client may take nothing of what is written to it.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    write_timeout: Duration,
+
     /// How often connections are checked for the timeouts above.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     connections_checking_interval: Duration,
@@ -122,6 +126,7 @@ impl Options {
                 headers: self.headers_timeout,
                 request: self.request_timeout,
                 keep_alive: self.keep_alive_timeout,
+                write: self.write_timeout,
                 check: ConnectionCheck::Interval(self.connections_checking_interval),
                 ..Timeouts::default()
             },
