@@ -214,6 +214,7 @@ impl<H: Handler> EventLoop<H> {
         }
         self.timers.advance(now);
         while let Some(expiry) = self.timers.pop_expired() {
+            self.stats.note_expiry(expiry.late);
             match expiry.value {
                 LoopTimer::Check => {
                     self.stats.note_check(expiry.late);

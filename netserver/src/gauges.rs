@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::cause::Cause;
+use crate::histogram::Histogram;
 use crate::stats::Stats;
 
 /// The figures of all loops. Clones show the same ones.
@@ -28,6 +29,8 @@ pub struct LoopStats {
     pub check_late: Duration,
     /// How late the latest was.
     pub check_late_max: Duration,
+    /// How late timers were handed out, all of them.
+    pub lateness: Histogram,
 }
 
 /// One loop's figures, on cache lines of their own.
@@ -35,7 +38,7 @@ pub struct LoopStats {
 struct Slot([AtomicU64; WORDS]);
 
 /// Figures of a loop, as [`LoopStats::each`] lists them.
-const WORDS: usize = 20 + Cause::ALL.len() + 2;
+const WORDS: usize = 20 + Cause::ALL.len() + 2 * Histogram::WORDS + 2;
 
 impl Gauges {
     pub(crate) fn new(loops: usize) -> Self {
@@ -73,6 +76,11 @@ impl Gauges {
 }
 
 impl LoopStats {
+    /// A timer was handed out so late.
+    pub(crate) fn note_expiry(&mut self, late: Duration) {
+        self.lateness.note(late);
+    }
+
     pub(crate) fn note_check(&mut self, late: Duration) {
         self.check_late = late;
         self.check_late_max = self.check_late_max.max(late);
@@ -82,6 +90,7 @@ impl LoopStats {
         self.server += other.server;
         self.turns += other.turns;
         self.timers += other.timers;
+        self.lateness += other.lateness;
         self.check_late = self.check_late.max(other.check_late);
         self.check_late_max = self.check_late_max.max(other.check_late_max);
         self
@@ -116,6 +125,8 @@ impl LoopStats {
         .into_iter()
         .for_each(&mut visit);
         server.closed.counts_mut().iter_mut().for_each(&mut visit);
+        server.latency.each(&mut visit);
+        self.lateness.each(&mut visit);
         for late in [&mut self.check_late, &mut self.check_late_max] {
             let mut nanos = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
             visit(&mut nanos);

@@ -1,6 +1,7 @@
 //! What a server counts. Plain numbers, summed over workers by adding.
 
 use crate::cause::Causes;
+use crate::histogram::Histogram;
 
 /// Counters of a server since it was bound, and gauges of now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -31,6 +32,10 @@ pub struct Stats {
     pub open: u64,
     /// Of those, by what they are in.
     pub phases: Phases,
+    /// How long requests took, from the turn of the loop in which the head was complete to the one
+    /// in which the last byte of the response was written. No clock is read for it: what is
+    /// answered in the turn in which it came took no time.
+    pub latency: Histogram,
 }
 
 /// Connections by phase. A connection may be in `write` beside another one.
@@ -68,6 +73,7 @@ impl std::ops::AddAssign for Stats {
         self.checks += other.checks;
         self.open += other.open;
         self.phases += other.phases;
+        self.latency += other.latency;
     }
 }
 

@@ -59,6 +59,10 @@ impl Clock {
         Self { origin, shift: resolution.shift, moved: 0 }
     }
 
+    pub(crate) const fn tick(&self) -> Duration {
+        Duration::from_nanos(1 << self.shift)
+    }
+
     /// The first tick that is not before `deadline`: a deadline rounds up. Times before the origin
     /// are tick 0, times beyond `u64` the last tick.
     pub(crate) fn deadline(&self, deadline: Instant) -> u64 {

@@ -140,5 +140,5 @@ pub use interval::{Interval, MissedTicks, ZeroPeriod};
 pub use remote::{ArmError, ArmErrorReason, Remote, RemoteTimer, RescheduleError};
 pub use same_delay::SameDelay;
 #[cfg(feature = "std")]
-pub use timers::{Counters, Expiry, JumpPolicy, Jumps, Period, TimerOptions, Timers};
+pub use timers::{Counters, Expiry, JumpPolicy, Jumps, Period, SlotPlace, TimerOptions, Timers};
 pub use wheel::{Expired, TimerWheel};

@@ -59,9 +59,15 @@ impl<T> Remote<T> {
     /// The value comes back if the inbox is full, that is if the loop has not taken up the last
     /// 1,024 commands (or as many as it was [made for](crate::Timers::set_inbox_limit)), and if
     /// the timers are gone.
+    #[cfg_attr(feature = "audit", track_caller)]
     pub fn arm(&self, deadline: Instant, value: T) -> Result<RemoteTimer<T>, ArmError<T>> {
         let cell = Arc::new(Cell::new(value));
-        let command = Command::Arm { deadline, cell: Arc::clone(&cell) };
+        let command = Command::Arm {
+            deadline,
+            cell: Arc::clone(&cell),
+            #[cfg(feature = "audit")]
+            site: std::panic::Location::caller(),
+        };
         if let Err(refused) = self.inbox.try_send(command) {
             return Err(refused_arm(&refused, &cell));
         }
@@ -205,8 +211,16 @@ impl fmt::Display for RescheduleError {
 impl Error for RescheduleError {}
 
 pub(crate) enum Command<T> {
-    Arm { deadline: Instant, cell: Arc<Cell<T>> },
-    Reschedule { deadline: Instant, cell: Arc<Cell<T>> },
+    Arm {
+        deadline: Instant,
+        cell: Arc<Cell<T>>,
+        #[cfg(feature = "audit")]
+        site: &'static std::panic::Location<'static>,
+    },
+    Reschedule {
+        deadline: Instant,
+        cell: Arc<Cell<T>>,
+    },
 }
 
 /// Where both sides find the value of a remote timer.

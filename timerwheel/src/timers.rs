@@ -3,6 +3,7 @@
 mod item;
 mod jump;
 mod observe;
+mod places;
 mod remotely;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use crossbeam_channel::{Receiver, unbounded};
 pub use item::TimerOptions;
 pub use jump::{JumpPolicy, Jumps};
 pub use observe::Counters;
+pub use places::SlotPlace;
 
 use crate::clock::{self, Clock, Resolution};
 use crate::guard::TimerGuard;

@@ -62,3 +62,17 @@ fn timers_now(base: Instant, timers: &mut Timers<()>) -> Instant {
     let tick = Duration::from_nanos(1 << 20);
     base + tick * u32::try_from(timers.tick() + 1).unwrap()
 }
+
+#[test]
+fn a_timer_armed_from_elsewhere_is_under_the_line_that_armed_it_there() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let remote = timers.remote(|| ());
+    let line = line!() + 1;
+    let _timer = remote.arm(base + Duration::from_secs(1), "remote").expect("room");
+    let audit = timers.audit();
+    assert_eq!((audit.sites[0].location.file(), audit.sites[0].location.line()), (file!(), line));
+    let handle = audit.sites[0].timers[0].0;
+    assert_eq!(timers.inspect(handle, |value| *value), Some("remote"));
+    assert_eq!(timers.get(handle), None, "a shared value is not lent out");
+}

@@ -381,6 +381,12 @@ impl Conn {
         self.had_head
     }
 
+    /// Requests whose responses are complete and written; while bytes wait to be written, what
+    /// that was is not known, and this is `None`.
+    pub(crate) fn answered(&self) -> Option<u64> {
+        self.outgoing.output().is_empty().then(|| self.outgoing.front())
+    }
+
     /// Bytes received.
     pub fn bytes_in(&self) -> u64 {
         self.bytes_in

@@ -14,6 +14,7 @@ use crate::upgraded::Leased;
 
 use super::Server;
 use super::admission::{Pending, Seat};
+use super::waits::Waits;
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -43,6 +44,8 @@ pub(super) struct Connection {
     pub(super) pending: Option<Pending>,
     /// Held for as long as it is here.
     _seat: Seat,
+    /// When the requests under way came; empty for those answered in the turn they came in.
+    pub(super) waits: Waits,
 }
 
 impl Connection {
@@ -71,6 +74,7 @@ impl Connection {
             proxy_header: None,
             pending: None,
             _seat: seat,
+            waits: Waits::default(),
         }
     }
 

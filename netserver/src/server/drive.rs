@@ -112,7 +112,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         connection.conn.take_output(&mut self.buffers.output);
         let requests = connection.conn.requests();
-        self.stats.requests += requests - std::mem::replace(&mut connection.requests, requests);
+        let begun = requests - std::mem::replace(&mut connection.requests, requests);
+        self.stats.requests += begun;
+        let complete = connection.conn.answered();
+        connection.waits.note(begun, complete, now, &mut self.stats.latency);
         if let Some(end) = connection.conn.end()
             && end.how == How::Close
         {

@@ -20,6 +20,7 @@ mod drive;
 mod leases;
 mod proxied;
 mod timer;
+mod waits;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -248,6 +249,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// Entries of this server in the wheel: 1 while there is anything to check, else 0.
     pub fn timer_entries(&self) -> usize {
         usize::from(self.check.handle().is_some())
+    }
+
+    /// Whether the request of this ticket is still to be answered, or streamed.
+    pub fn awaits(&self, ticket: Ticket) -> bool {
+        let key = self.key_of(ticket.connection());
+        let connection = key.and_then(|key| self.connections.get(key as usize));
+        connection.is_some_and(|connection| connection.conn.is_open(ticket))
     }
 
     /// Connections open.

@@ -75,6 +75,15 @@ impl<T> Item<T> {
     }
 }
 
+#[cfg(feature = "audit")]
+impl<T> Item<T> {
+    /// Armed by that line, which is on another thread.
+    pub(super) fn armed_at(mut self, site: &'static std::panic::Location<'static>) -> Self {
+        self.record.site = site;
+        self
+    }
+}
+
 impl<T: Clone> Clone for Item<T> {
     fn clone(&self) -> Self {
         Self {
@@ -121,6 +130,14 @@ impl<T> Held<T> {
         match self {
             Self::Here(value) => Some(value),
             Self::There(_) => None,
+        }
+    }
+
+    /// Shows the value, wherever it is.
+    pub(super) fn inspect<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        match self {
+            Self::Here(value) => Some(look(value)),
+            Self::There(cell) => cell.lock().value.as_ref().map(look),
         }
     }
 

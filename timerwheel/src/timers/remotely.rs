@@ -83,10 +83,17 @@ impl<T> Timers<T> {
 
     fn take_up(&mut self, command: Command<T>) {
         match command {
-            Command::Arm { deadline, cell } => {
+            Command::Arm {
+                deadline,
+                cell,
+                #[cfg(feature = "audit")]
+                site,
+            } => {
                 let tick = self.clock.deadline(deadline);
                 let held = Held::There(Arc::clone(&cell));
                 let item = Item::new(held, tick, TimerOptions::new(), self.now);
+                #[cfg(feature = "audit")]
+                let item = item.armed_at(site);
                 // Under the lock, so that a canceller finds either the value in a timer that is
                 // not armed yet, or the handle of one that is.
                 let mut state = cell.lock();
