@@ -17,7 +17,8 @@
 //!  wheel ─► on_timer ─► Tracker::expired ─► Conn::expire ─► 408, close
 //! ```
 //!
-//! Features: `cli` (default) builds the `netserver` binary; without it the dependencies are mio,
+//! Features: `cli` (default) builds the `netserver` binary; `proxy-protocol` (part of `cli`) takes
+//! the peer's address from a proxy in front. Without them the dependencies are mio,
 //! socket2, slab, httparse, httpdate, memchr and timerwheel.
 #![forbid(unsafe_code)]
 

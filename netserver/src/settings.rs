@@ -108,7 +108,8 @@ pub struct Limits {
     /// Bytes per second that a body must arrive at, measured over `Timeouts::min_rate`. 240; 0
     /// switches it off.
     pub min_body_rate: u64,
-    /// Bytes read and dropped after an error, so that the peer can read the response. 256 KiB.
+    /// Bytes read and dropped after an error, so that the peer can read the response. 256 KiB. What
+    /// comes above that is left where it is until the peer closes, or `Timeouts::linger` is over.
     pub linger_bytes: u64,
     /// Open connections. 0 is no limit but that of the token range.
     pub connections: usize,

@@ -1,6 +1,6 @@
 //! Several event loops: a thread for each, with a wheel and a listening socket of its own.
-//! They share nothing but an address, among whose sockets the kernel spreads connections
-//! (`SO_REUSEPORT`), and the gauges that each fills in for itself.
+//! They share an address, among whose sockets the kernel spreads connections (`SO_REUSEPORT`), the
+//! count of connections, and the gauges that each fills in for itself.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -15,14 +15,15 @@ use crate::event_loop::{EventLoop, LoopLinks};
 use crate::gauges::Gauges;
 use crate::handler::Handler;
 use crate::loop_handle::LoopHandle;
-use crate::net::Source;
+use crate::net::{Endpoint, Listener, Source};
 use crate::server::{Admission, Report, ServerBuilder};
 
 /// Event loops that run.
 #[derive(Debug)]
 #[must_use = "workers that are dropped stop"]
 pub struct Workers {
-    address: SocketAddr,
+    /// At least one.
+    endpoints: Vec<Endpoint>,
     gauges: Gauges,
     running: Arc<AtomicUsize>,
     loops: Vec<Worker>,
@@ -58,9 +59,37 @@ impl Workers {
         if several && address.port() != 0 {
             ensure_free(address)?;
         }
+        let sources = (0..threads.get()).map(|_| Source::Address(address)).collect();
+        Self::launch(sources, move |links| build(links).reuse_port(several), on_end)
+    }
+
+    /// The same with listeners that are there already, and a loop for each. Several may listen by
+    /// duplicates of one descriptor, as those of a Unix socket have to: all loops wake up for a
+    /// connection then, and one of them gets it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start), and `InvalidInput` if there is no listener.
+    pub fn listen_on<H: Handler>(
+        listeners: Vec<Listener>,
+        build: impl Fn(LoopLinks) -> ServerBuilder<H> + Send + Sync + 'static,
+        on_end: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        if listeners.is_empty() {
+            let reason = "there is nothing to listen on: at least one listener is needed";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        Self::launch(listeners.into_iter().map(Source::Listener).collect(), build, on_end)
+    }
+
+    fn launch<H: Handler>(
+        sources: Vec<Source>,
+        build: impl Fn(LoopLinks) -> ServerBuilder<H> + Send + Sync + 'static,
+        on_end: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let admission = Admission::new();
-        let build = Arc::new(move |links| build(links).reuse_port(several).admission(&admission));
-        let gauges = Gauges::new(threads.get());
+        let build = Arc::new(move |links| build(links).admission(&admission));
+        let gauges = Gauges::new(sources.len());
         let running = Arc::new(AtomicUsize::new(0));
         let on_end = Arc::new({
             let running = Arc::clone(&running);
@@ -69,18 +98,31 @@ impl Workers {
                 on_end();
             }
         });
-        let loops = Vec::with_capacity(threads.get());
-        let mut workers = Self { address, gauges, running, loops };
-        for index in 0..threads.get() {
-            // The first one finds the port if 0 was asked for.
-            workers.start_one(index, Arc::clone(&build), Arc::clone(&on_end))?;
+        let loops = Vec::with_capacity(sources.len());
+        let mut workers = Self { endpoints: Vec::new(), gauges, running, loops };
+        for (index, source) in sources.into_iter().enumerate() {
+            let source = match (source, workers.endpoints.first()) {
+                // The first one has found the port if 0 was asked for.
+                (Source::Address(_), Some(Endpoint::Ip(address))) => Source::Address(*address),
+                (source, _) => source,
+            };
+            workers.start_one(index, source, Arc::clone(&build), Arc::clone(&on_end))?;
         }
         Ok(workers)
     }
 
-    /// Where they listen.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// The address they listen on, the first one if there are several.
+    ///
+    /// # Errors
+    ///
+    /// If it is not an IP address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.endpoints[0].ip()
+    }
+
+    /// All that they listen on, in the order of the listeners and each once.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 
     /// What they count.
@@ -93,6 +135,11 @@ impl Workers {
         for worker in &self.loops {
             worker.handle.close(grace);
         }
+    }
+
+    /// Loops that were started.
+    pub fn loops(&self) -> usize {
+        self.loops.len()
     }
 
     /// Loops that have not ended.
@@ -120,35 +167,43 @@ impl Workers {
         Ok(total)
     }
 
-    fn start_one<H, B, E>(&mut self, index: usize, build: Arc<B>, on_end: Arc<E>) -> io::Result<()>
+    fn start_one<H, B, E>(
+        &mut self,
+        index: usize,
+        source: Source,
+        build: Arc<B>,
+        on_end: Arc<E>,
+    ) -> io::Result<()>
     where
         H: Handler,
         B: Fn(LoopLinks) -> ServerBuilder<H> + Send + Sync + 'static,
         E: Fn() + Send + Sync + 'static,
     {
         let (bound, outcome) = channel();
-        let (address, gauges) = (self.address, self.gauges.clone());
+        let gauges = self.gauges.clone();
         let run = move || {
             // Declared first, so that it goes last, with the loop gone.
             let _ended = CallOnDrop(&*on_end);
-            let source = Source::Address(address);
             let event_loop = EventLoop::start(index, gauges, source, |links| build(links));
-            let (event_loop, address) = match event_loop.and_then(with_address) {
-                Ok(bound) => bound,
+            let event_loop = match event_loop {
+                Ok(event_loop) => event_loop,
                 Err(error) => {
                     // The receiver waits for exactly this.
                     let _ = bound.send(Err(error));
                     return Ok(Report::default());
                 }
             };
-            let _ = bound.send(Ok((event_loop.handle(), address)));
+            let endpoint = event_loop.server().endpoint().clone();
+            let _ = bound.send(Ok((event_loop.handle(), endpoint)));
             event_loop.run()
         };
         self.running.fetch_add(1, Ordering::Relaxed);
         let thread = thread::Builder::new().name(format!("loop {index}")).spawn(run)?;
         let died = || io::Error::other("the thread of an event loop died while it started");
-        let (handle, address) = outcome.recv().map_err(|_| died())??;
-        self.address = address;
+        let (handle, endpoint) = outcome.recv().map_err(|_| died())??;
+        if !self.endpoints.contains(&endpoint) {
+            self.endpoints.push(endpoint);
+        }
         self.loops.push(Worker { handle, thread });
         Ok(())
     }
@@ -171,11 +226,6 @@ impl<F: Fn()> Drop for CallOnDrop<'_, F> {
     fn drop(&mut self) {
         (self.0)();
     }
-}
-
-fn with_address<H: Handler>(event_loop: EventLoop<H>) -> io::Result<(EventLoop<H>, SocketAddr)> {
-    let address = event_loop.local_addr()?;
-    Ok((event_loop, address))
 }
 
 /// Fails if somebody listens on the address, whether they would share it or not.

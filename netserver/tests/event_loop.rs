@@ -209,7 +209,7 @@ fn workers_serve_one_address_and_are_counted_together() {
     })
     .expect("a free port");
     for _ in 0..20 {
-        let mut client = connect(workers.local_addr());
+        let mut client = connect(workers.local_addr().expect("an address"));
         ask(&mut client, "/");
         assert!(answer(&mut client).ends_with("here"));
     }
@@ -227,9 +227,10 @@ fn workers_serve_one_address_and_are_counted_together() {
 #[test]
 fn workers_do_not_share_a_port_that_somebody_has() {
     let first = Workers::start(localhost(), TWO, app, || ()).expect("a free port");
-    let error = Workers::start(first.local_addr(), TWO, app, || ()).expect_err("it is taken");
+    let error = Workers::start(first.local_addr().expect("an address"), TWO, app, || ())
+        .expect_err("it is taken");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
-    let address = first.local_addr();
+    let address = first.local_addr().expect("an address");
     drop(first);
     drop(Workers::start(address, TWO, app, || ()).expect("it is free again"));
 }
@@ -242,7 +243,7 @@ fn the_limit_of_connections_holds_for_all_workers_together() {
         app(links).limits(limits)
     };
     let workers = Workers::start(localhost(), two, build, || ()).expect("a free port");
-    let address = workers.local_addr();
+    let address = workers.local_addr().expect("an address");
     // Each loop has room of its own for three; which one a connection comes to is the kernel's.
     let mut served = Vec::new();
     for _ in 0..20 {

@@ -164,6 +164,46 @@ fn a_body_below_the_least_rate_is_ended_and_one_above_is_not() {
 }
 
 #[test]
+fn time_in_which_the_server_did_not_read_is_not_the_clients() {
+    let mut world = World::with(|_, limits| limits.min_body_rate = 0);
+    let head = b"PUT /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+    let mut client = world.client_sending(head);
+    let ticket = world.seen.ticket();
+    world.pass(secs(100));
+    // A third of its time is used when the handler pushes back, for much longer than all of it.
+    client.send(b"x");
+    world.pass(secs(1000));
+    assert_eq!(client.state(), State::Open, "it is not the client that is late");
+    assert!(world.server.wake(ticket, world.now));
+    world.pass(secs(199));
+    assert_eq!(client.state(), State::Open, "two thirds are left");
+    world.pass(secs(3));
+    assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+}
+
+#[test]
+fn pushing_back_again_and_again_does_not_renew_the_time_of_a_message() {
+    let mut world = World::with(|_, limits| limits.min_body_rate = 0);
+    let head = b"PUT /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    let mut client = world.client_sending(head);
+    let ticket = world.seen.ticket();
+    // A byte every two seconds, of which one is spent waiting for the handler: 300 bytes in all.
+    let mut bytes = 0;
+    while client.state() == State::Open {
+        assert!(bytes < 302, "the request timeout does not hold");
+        world.pass(secs(1));
+        if client.send_some(b"x") == 0 || client.state() != State::Open {
+            break;
+        }
+        bytes += 1;
+        world.pass(secs(1));
+        world.server.wake(ticket, world.now);
+    }
+    assert!(bytes >= 298, "{bytes}");
+    assert_eq!(client.text(), TIMEOUT);
+}
+
+#[test]
 fn a_refused_upload_reads_the_whole_413_and_a_fin() {
     let mut world = World::new();
     let head = b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n";
@@ -179,6 +219,85 @@ fn a_refused_upload_reads_the_whole_413_and_a_fin() {
     assert!(client.text().ends_with("too large"));
     client.shut_down_writing();
     world.settle();
+    world.assert_empty();
+}
+
+#[test]
+fn beyond_the_budget_of_lingering_the_peer_is_held_back_and_not_reset() {
+    // A FIN is seen behind what still fits into the kernel's buffers.
+    for (chunks, leaves) in [(4, true), (32, false)] {
+        let mut world = World::with(|_, limits| limits.linger_bytes = 64 * 1024);
+        let head = b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 40000000\r\n\r\n";
+        let mut client = world.client_sending(head);
+        let chunk = vec![b'x'; 32 * 1024];
+        for _ in 0..chunks {
+            client.send_some(&chunk);
+            world.settle();
+        }
+        assert_eq!(client.state(), State::End, "a FIN and no reset");
+        assert!(client.text().ends_with("too large"));
+        let info = world.server.iter(world.now).next().expect("it lingers");
+        assert!(info.bytes_in <= 128 * 1024, "{} bytes", info.bytes_in);
+        if leaves {
+            drop(client);
+            world.settle();
+            assert_eq!(world.seen.causes(), [Cause::Handler], "noticed at once");
+        } else {
+            world.pass(secs(7));
+            assert_eq!(world.seen.causes(), [Cause::Linger]);
+        }
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn a_body_that_was_there_is_served_however_late_the_handler_reads_it() {
+    let mut world = World::with(|_, limits| limits.min_body_rate = 0);
+    let head = b"PUT /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n";
+    let mut client = world.client_sending(head);
+    let ticket = world.seen.ticket();
+    let mut left = vec![b'x'; 4_000_000];
+    for _ in 0..1000 {
+        let sent = client.send_some(&left);
+        left.drain(..sent);
+        // The handler takes a piece every ten seconds, for much longer than the request timeout.
+        world.pass(secs(10));
+        world.server.wake(ticket, world.now);
+        world.settle();
+        if client.answers() == 1 {
+            break;
+        }
+    }
+    assert_eq!(client.answers(), 1, "{} bytes are left with the client", left.len());
+    assert!(world.elapsed() > secs(600), "{:?}", world.elapsed());
+}
+
+#[test]
+fn a_response_that_streams_while_the_body_stalls_is_cut_without_a_408() {
+    let mut world = World::with(|_, limits| limits.min_body_rate = 0);
+    let head = b"PUT /both HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf";
+    let mut client = world.client_sending(head);
+    assert!(client.text().contains("Transfer-Encoding: chunked\r\n"), "{}", client.text());
+    world.pass(secs(299));
+    assert_eq!(client.state(), State::Open);
+    world.pass(secs(3));
+    assert_eq!(client.state(), State::End);
+    let text = client.text();
+    assert!(!text.contains("408") && !text.ends_with("0\r\n\r\n"), "{text}");
+    client.shut_down_writing();
+    world.settle();
+    assert_eq!(world.seen.causes(), [Cause::Body]);
+}
+
+#[test]
+fn who_is_answered_early_and_never_ends_the_body_reads_one_response_and_the_end() {
+    let mut world = World::new();
+    let head = b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf";
+    let mut client = world.client_sending(head);
+    let answer = client.text();
+    assert!(answer.ends_with("too large"), "{answer}");
+    world.pass(secs(400));
+    assert_eq!((client.state(), client.text()), (State::End, answer), "and nothing after it");
     world.assert_empty();
 }
 

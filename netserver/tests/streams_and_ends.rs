@@ -177,8 +177,11 @@ fn lingering_ends_with_the_peer_or_with_the_budget() {
     let mut peer = linger();
     peer.receive(&vec![0; 256 * 1024]);
     assert_eq!(peer.end, None);
+    assert!(peer.conn.wants_read());
     peer.receive(&[0]);
-    assert_eq!(end(&peer), Some((Cause::Linger, How::Close)));
+    assert_eq!((peer.end, peer.conn.wants_read(), peer.conn.is_sated()), (None, false, true));
+    peer.eof();
+    assert_eq!(end(&peer), Some((Cause::ParseError, How::Close)));
 
     for class in [Class::Linger, Class::LingerTotal] {
         let mut peer = linger();

@@ -6,20 +6,19 @@ use crate::context::Context;
 use crate::handler::Handler;
 use crate::http::Reject;
 use crate::reply::{Arrival, Slot};
-use crate::track::{Class, Classes};
+use crate::track::{Changes, Class, Classes};
 
-/// What has changed about a connection's deadlines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Changes {
-    /// The classes it is in now.
-    pub active: Classes,
-    /// Those among them whose time starts again now, though it may have been in them before.
-    pub restarted: Classes,
+/// The classes a connection is in.
+struct Timed {
+    active: Classes,
+    /// Those in which time stands still.
+    held: Classes,
 }
 
 /// Deadlines.
 impl Conn {
-    /// The classes the connection is in, and which of them start afresh. To be asked once at the
+    /// The classes the connection is in, in which its time stands still, and which of them start
+    /// afresh. To be asked once at the
     /// end of a turn: what came and went in between left no trace, and needs none.
     pub fn take_changes(&mut self) -> Changes {
         let awaited = self.oldest_awaited();
@@ -28,14 +27,14 @@ impl Conn {
             self.awaited = awaited;
             self.restarted.insert(Class::Handler);
         }
-        let active = self.active_classes();
-        let restarted = std::mem::take(&mut self.restarted).intersection(active);
-        Changes { active, restarted }
+        let Timed { active, held } = self.timed();
+        let restarted = std::mem::take(&mut self.restarted).intersection(active.union(held));
+        Changes { active, held, restarted }
     }
 
     /// The deadline of `class` has passed. Nothing happens if the connection is not in it.
     pub fn expire<H: Handler>(&mut self, class: Class, handler: &mut H, cx: &mut Context<'_>) {
-        if !self.active_classes().contains(class) {
+        if !self.timed().active.contains(class) {
             return;
         }
         match class {
@@ -100,19 +99,20 @@ impl Conn {
     pub(super) fn drop_bytes(&mut self, count: usize, cx: &Context<'_>) {
         self.lingered += count as u64;
         self.restarted.insert(Class::Linger);
-        if self.lingered > cx.linger_bytes() {
-            self.abort(Cause::Linger);
-        }
+        // Closing now would be a reset, for the rest is on its way. Left where it is, it holds the
+        // peer back, and that has time to read why.
+        self.sated = self.lingered > cx.linger_bytes();
     }
 
     /// The one place that says which state is under which deadline. Receiving is timed only while
-    /// the connection is willing to receive.
-    fn active_classes(&self) -> Classes {
-        let mut active = Classes::default();
+    /// the connection is willing to receive; meanwhile the time of a message stands still.
+    fn timed(&self) -> Timed {
+        let (mut active, mut held) = (Classes::default(), Classes::default());
         if self.aborted.is_some() {
-            return active;
+            return Timed { active, held };
         }
         let willing = !self.outgoing.peer_is_done && !self.is_held_back();
+        let receiving = if willing { &mut active } else { &mut held };
         let quiet = self.outgoing.slots().is_empty() && self.outgoing.output().is_empty();
         match self.reading {
             Reading::Between if self.is_untouched() => {
@@ -120,26 +120,25 @@ impl Conn {
                 active.insert(Class::Receive);
             }
             Reading::Between if quiet => active.insert(Class::Idle),
-            Reading::Head(_) if willing => {
-                active.insert(Class::Headers);
-                active.insert(Class::Receive);
+            Reading::Head(_) => {
+                receiving.insert(Class::Headers);
+                receiving.insert(Class::Receive);
             }
             // A client that waits to be told to go on is not late.
-            Reading::Body if willing && !self.awaits_invitation() => {
-                active.insert(Class::Receive);
-                active.insert(Class::MinRate);
+            Reading::Body if self.awaits_invitation() => held.insert(Class::Receive),
+            Reading::Body => {
+                receiving.insert(Class::Receive);
+                // A rate is measured over a span without a pause.
+                if willing {
+                    active.insert(Class::MinRate);
+                }
             }
             Reading::Tunnel => active.insert(Class::Upgraded),
             Reading::Lingering => {
                 active.insert(Class::Linger);
                 active.insert(Class::LingerTotal);
             }
-            Reading::Between
-            | Reading::Head(_)
-            | Reading::Body
-            | Reading::Barrier
-            | Reading::HandedOver
-            | Reading::Stopped => {}
+            Reading::Between | Reading::Barrier | Reading::HandedOver | Reading::Stopped => {}
         }
         if self.rules.handler_is_timed && self.oldest_awaited().is_some() {
             // One pace at a time: the handler's, where there is one.
@@ -149,7 +148,7 @@ impl Conn {
         if !self.outgoing.output().is_empty() {
             active.insert(Class::Write);
         }
-        active
+        Timed { active, held }
     }
 
     fn awaits_invitation(&self) -> bool {

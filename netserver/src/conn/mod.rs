@@ -26,7 +26,6 @@ mod end;
 mod input;
 mod reading;
 
-pub use deadline::Changes;
 pub use end::{End, How, Phase};
 
 use std::fmt;
@@ -287,6 +286,7 @@ impl Conn {
         self.reading = Reading::Lingering;
         // What was dropped before has held nobody up.
         self.lingered = 0;
+        self.sated = false;
         self.restarted.insert(Class::Linger);
         self.restarted.insert(Class::LingerTotal);
     }
@@ -304,11 +304,18 @@ impl Conn {
     pub fn wants_read(&self) -> bool {
         !self.outgoing.peer_is_done
             && match self.reading {
-                Reading::Lingering => self.end().is_none(),
+                Reading::Lingering => !self.sated && self.end().is_none(),
                 // Nothing is wanted but to know whether the peer is there to be answered.
                 Reading::Stopped => !self.outgoing.slots().is_empty() && !self.sated,
                 _ => !self.is_held_back(),
             }
+    }
+
+    /// Whether nothing is read any more, as so much has been dropped, though the peer is to end its
+    /// side: whether it has can be told by the poll alone, and is said by
+    /// [`receive_eof`](Conn::receive_eof).
+    pub fn is_sated(&self) -> bool {
+        self.sated && !self.outgoing.peer_is_done
     }
 
     /// Whether [`resume`](Conn::resume) would find work, though no event will come for it.

@@ -64,6 +64,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
             }
         }
         let mut cx = connection.context(&self.settings, &mut self.date, now);
+        if connection.read_closed && connection.conn.is_sated() {
+            connection.conn.receive_eof(&mut self.handler, &mut cx);
+            return Step::On;
+        }
         if connection.readable && connection.conn.wants_read() {
             let read = &mut self.buffers.read;
             if read.is_empty() {
@@ -131,7 +135,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let changes = connection.conn.take_changes();
         let phase = connection.conn.phase();
         let before = std::mem::replace(&mut connection.phase, phase);
-        self.tracker.apply(key, changes.active, changes.restarted, now);
+        self.tracker.apply(key, changes, now);
         if phase != before {
             self.count_phase(before, false);
             self.count_phase(phase, true);

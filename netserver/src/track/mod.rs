@@ -11,9 +11,15 @@
 //! All of a class have the same duration, so each list is in the order of expiry by itself, and a
 //! check looks at the heads only: O(expired), whatever the number of connections. What is stored is
 //! *since when*, so that changing a duration sorts nothing anew.
+//!
+//! Time can stand still for a connection, while the server itself keeps it waiting. It is in no list
+//! then, and what it had used stays with it; taken up again, it counts as having entered so much
+//! earlier. That may be before others of the list, so those that were taken up again wait in a tree
+//! beside it.
 
 mod class;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 pub use class::{Class, Classes};
@@ -26,12 +32,29 @@ use class::GROUPS;
 pub struct Tracker {
     nodes: Vec<Node>,
     lists: [List; Class::ALL.len()],
+    /// The first `now`: what is stored in place of a *since* while time stands still is this, and
+    /// the time used.
+    start: Option<Instant>,
+}
+
+/// What has changed about a connection's deadlines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Changes {
+    /// The classes it is in now.
+    pub active: Classes,
+    /// Those whose time stands still: it is in them, but not now.
+    pub held: Classes,
+    /// Those among all these whose time starts again now, though it may have been in them before.
+    pub restarted: Classes,
 }
 
 /// A connection's links: one per group of classes that exclude each other.
 #[derive(Clone, Debug)]
 struct Node {
     active: Classes,
+    held: Classes,
+    /// Those of `active` that it is in by the tree.
+    resumed: Classes,
     links: [Link; GROUPS],
 }
 
@@ -42,11 +65,17 @@ struct Link {
     since: Instant,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct List {
     head: u32,
     tail: u32,
     len: usize,
+    /// Those whose time had stood still, by since when they count as being in the class.
+    resumed: BTreeSet<(Instant, u32)>,
+}
+
+impl List {
+    const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0, resumed: BTreeSet::new() };
 }
 
 /// No connection.
@@ -61,31 +90,48 @@ impl Default for Tracker {
 impl Tracker {
     /// No connections.
     pub const fn new() -> Self {
-        Self { nodes: Vec::new(), lists: [List { head: NIL, tail: NIL, len: 0 }; 10] }
+        Self { nodes: Vec::new(), lists: [const { List::EMPTY }; Class::ALL.len()], start: None }
     }
 
     // Inputs.
 
-    /// Says which classes a connection is in, and which of them start afresh at `now`. O(1), and
-    /// without allocating once there have been as many connections before.
+    /// Says which classes a connection is in, in which its time stands still, and which of them
+    /// start afresh at `now`. O(1), and without allocating once there have been as many connections
+    /// before; O(log n) among the connections of the class that were held, for one that was.
     ///
     /// `now` is not before that of earlier calls, or the lists lose their order.
-    pub fn apply(&mut self, key: u32, active: Classes, restarted: Classes, now: Instant) {
+    pub fn apply(&mut self, key: u32, changes: Changes, now: Instant) {
+        let Changes { active, held, restarted } = changes;
         let before = self.classes_of(key);
-        if before == active && restarted.is_empty() {
+        let stood = self.nodes.get(key as usize).map(|node| node.held).unwrap_or_default();
+        if before == active && stood == held && restarted.is_empty() {
             return;
         }
+        let start = *self.start.get_or_insert(now);
         if self.nodes.len() <= key as usize {
             let link = Link { previous: NIL, next: NIL, since: now };
-            let node = Node { active: Classes::default(), links: [link; GROUPS] };
+            let empty = Classes::default();
+            let node = Node { active: empty, held: empty, resumed: empty, links: [link; GROUPS] };
             self.nodes.resize(key as usize + 1, node);
         }
         for class in before.difference(active).union(before.intersection(restarted)).iter() {
             self.unlink(key, class);
         }
-        let kept = self.nodes[key as usize].active;
-        for class in active.difference(kept).iter() {
-            self.push_back(key, class, now);
+        let node = &mut self.nodes[key as usize];
+        node.held = held;
+        for class in held.difference(stood).union(held.intersection(restarted)).iter() {
+            let link = &mut node.links[class.group()];
+            let carries = before.contains(class) && !restarted.contains(class);
+            let used =
+                if carries { now.saturating_duration_since(link.since) } else { Duration::ZERO };
+            link.since = start + used;
+        }
+        for class in active.difference(node.active).iter() {
+            if stood.contains(class) && !restarted.contains(class) {
+                self.resume(key, class, start, now);
+            } else {
+                self.push_back(key, class, now);
+            }
         }
     }
 
@@ -93,6 +139,9 @@ impl Tracker {
     pub fn remove(&mut self, key: u32) {
         for class in self.classes_of(key).iter() {
             self.unlink(key, class);
+        }
+        if let Some(node) = self.nodes.get_mut(key as usize) {
+            node.held = Classes::default();
         }
     }
 
@@ -103,14 +152,16 @@ impl Tracker {
     /// [applied](Self::apply) elsewhere or removed.
     pub fn expired(&self, timeouts: &Timeouts, now: Instant) -> Option<(u32, Class)> {
         Class::ALL.into_iter().find_map(|class| {
-            let deadline = self.first_deadline(class, timeouts)?;
-            (deadline <= now).then(|| (self.lists[class as usize].head, class))
+            let (key, deadline) = self.first_deadline(class, timeouts)?;
+            (deadline <= now).then_some((key, class))
         })
     }
 
     /// The earliest deadline of all, to arm a timer for exactly that. O(1).
     pub fn next_deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
-        Class::ALL.into_iter().filter_map(|class| self.first_deadline(class, timeouts)).min()
+        let deadlines =
+            Class::ALL.into_iter().filter_map(|class| self.first_deadline(class, timeouts));
+        deadlines.map(|(_, deadline)| deadline).min()
     }
 
     // Observers.
@@ -138,27 +189,59 @@ impl Tracker {
 
     /// The connection that has been in the class longest.
     pub fn first(&self, class: Class) -> Option<u32> {
-        let head = self.lists[class as usize].head;
-        (head != NIL).then_some(head)
+        self.first_since(class).map(|(_, key)| key)
     }
 
-    /// The connections in a class, the one that entered first at the front.
+    /// The connections in a class, the one that has been in it longest at the front.
     pub fn iter(&self, class: Class) -> impl Iterator<Item = u32> {
-        let mut at = self.lists[class as usize].head;
+        let list = &self.lists[class as usize];
+        let mut at = list.head;
+        let mut resumed = list.resumed.iter().peekable();
         std::iter::from_fn(move || {
+            let link = self.nodes.get(at as usize).map(|node| node.links[class.group()]);
+            let earlier =
+                |(since, _): &&(Instant, u32)| link.is_none_or(|link| *since < link.since);
+            if let Some((_, key)) = resumed.next_if(earlier) {
+                return Some(*key);
+            }
             let key = at;
-            at = self.nodes.get(key as usize)?.links[class.group()].next;
+            at = link?.next;
             Some(key)
         })
     }
 
     // Private.
 
-    fn first_deadline(&self, class: Class, timeouts: &Timeouts) -> Option<Instant> {
-        let since = self.since(self.first(class)?, class)?;
+    fn first_since(&self, class: Class) -> Option<(Instant, u32)> {
+        let List { head, resumed, .. } = &self.lists[class as usize];
+        let listed = self.nodes.get(*head as usize);
+        let listed = listed.map(|node| (node.links[class.group()].since, *head));
+        match (listed, resumed.first().copied()) {
+            (Some(listed), Some(resumed)) => Some(listed.min(resumed)),
+            (listed, resumed) => listed.or(resumed),
+        }
+    }
+
+    fn first_deadline(&self, class: Class, timeouts: &Timeouts) -> Option<(u32, Instant)> {
+        let (since, key) = self.first_since(class)?;
         let duration = class.duration(timeouts);
         // A deadline beyond what an `Instant` can say is none.
-        if duration == Duration::ZERO { None } else { since.checked_add(duration) }
+        let deadline = if duration.is_zero() { None } else { since.checked_add(duration) };
+        deadline.map(|deadline| (key, deadline))
+    }
+
+    /// Lets the time of a connection run again that has stood still.
+    fn resume(&mut self, key: u32, class: Class, start: Instant, now: Instant) {
+        let node = &mut self.nodes[key as usize];
+        let link = &mut node.links[class.group()];
+        // Its entry and what it has used, both counted from the start.
+        let (until, used) = (now.saturating_duration_since(start), link.since - start);
+        link.since = start + until.saturating_sub(used);
+        node.active.insert(class);
+        node.resumed.insert(class);
+        let list = &mut self.lists[class as usize];
+        list.resumed.insert((link.since, key));
+        list.len += 1;
     }
 
     fn push_back(&mut self, key: u32, class: Class, now: Instant) {
@@ -184,9 +267,14 @@ impl Tracker {
         let group = class.group();
         let node = &mut self.nodes[key as usize];
         node.active.remove(class);
-        let Link { previous, next, .. } = node.links[group];
+        let Link { previous, next, since } = node.links[group];
         let list = &mut self.lists[class as usize];
         list.len -= 1;
+        if node.resumed.contains(class) {
+            node.resumed.remove(class);
+            list.resumed.remove(&(since, key));
+            return;
+        }
         if previous == NIL {
             list.head = next;
         } else {

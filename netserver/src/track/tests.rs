@@ -6,33 +6,50 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Every connection and class with its since, searched in full each time.
+/// Every connection and class with its since, or the time used while that stands still; searched in
+/// full each time.
 #[derive(Default)]
-struct Model(HashMap<(u32, u8), (Instant, usize)>, usize);
+struct Model {
+    running: HashMap<(u32, u8), Place>,
+    standing: HashMap<(u32, u8), Duration>,
+    entries: usize,
+}
+
+/// In this order a class expires: by time, and of one time those that were held last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Place {
+    since: Instant,
+    resumed: Option<u32>,
+    entry: usize,
+}
 
 impl Model {
-    fn apply(&mut self, key: u32, active: Classes, restarted: Classes, now: Instant) {
+    fn apply(&mut self, key: u32, changes: Changes, now: Instant) {
         for class in Class::ALL {
             let place = (key, class as u8);
-            let kept = self.0.contains_key(&place) && !restarted.contains(class);
-            if !active.contains(class) {
-                self.0.remove(&place);
-            } else if !kept {
-                self.1 += 1;
-                self.0.insert(place, (now, self.1));
+            let fresh = changes.restarted.contains(class);
+            let running = self.running.remove(&place).filter(|_| !fresh);
+            let standing = self.standing.remove(&place).filter(|_| !fresh);
+            if changes.held.contains(class) {
+                let used = running.map(|running| now - running.since).or(standing);
+                self.standing.insert(place, used.unwrap_or_default());
+            } else if changes.active.contains(class) {
+                self.entries += 1;
+                let entry = self.entries;
+                let since = standing
+                    .map_or(now, |used| now.checked_sub(used).expect("used since the start"));
+                let resumed = standing.map(|_| key);
+                let entered = Place { since, resumed, entry };
+                self.running.insert(place, running.unwrap_or(entered));
             }
         }
     }
 
     fn order(&self, class: Class) -> Vec<u32> {
-        let mut keys: Vec<_> = self
-            .0
-            .iter()
-            .filter(|((_, c), _)| *c == class as u8)
-            .map(|(k, v)| (v.1, k.0))
-            .collect();
-        keys.sort_unstable();
-        keys.into_iter().map(|(_, key)| key).collect()
+        let of_class = self.running.iter().filter(|((_, c), _)| *c == class as u8);
+        let mut places: Vec<_> = of_class.map(|((key, _), place)| (*place, *key)).collect();
+        places.sort_unstable();
+        places.into_iter().map(|(_, key)| key).collect()
     }
 }
 
@@ -55,19 +72,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn agrees_with_the_model(steps in prop::collection::vec((0_u32..6, classes(), classes(), 0_u64..3), 1..60)) {
+    fn agrees_with_the_model(
+        steps in prop::collection::vec((0_u32..6, classes(), classes(), classes(), 0_u64..3), 1..60),
+    ) {
         let (mut tracker, mut model) = (Tracker::new(), Model::default());
         let mut now = Instant::now();
-        for (key, active, restarted, passed) in steps {
+        for (key, active, held, restarted, passed) in steps {
             now += Duration::from_secs(passed);
-            tracker.apply(key, active, restarted, now);
-            model.apply(key, active, restarted, now);
+            // Of each group a connection is in one class at most, whether its time runs or not.
+            let taken = |class: &Class| active.iter().any(|other| other.group() == class.group());
+            let mut free = held;
+            held.iter().filter(taken).for_each(|class| free.remove(class));
+            let changes = Changes { active, held: free, restarted };
+            tracker.apply(key, changes, now);
+            model.apply(key, changes, now);
             for class in Class::ALL {
                 let order = model.order(class);
                 prop_assert_eq!(tracker.iter(class).collect::<Vec<_>>(), order.clone());
                 prop_assert_eq!(tracker.len(class), order.len());
                 for key in order {
-                    let since = model.0[&(key, class as u8)].0;
+                    let since = model.running[&(key, class as u8)].since;
                     prop_assert_eq!(tracker.since(key, class), Some(since));
                 }
             }
@@ -79,18 +103,63 @@ proptest! {
     }
 }
 
-fn in_class(class: Class) -> Classes {
-    let mut set = Classes::default();
-    set.insert(class);
-    set
+fn in_class(class: Class) -> Changes {
+    let mut active = Classes::default();
+    active.insert(class);
+    Changes { active, ..Changes::default() }
+}
+
+fn held_in(class: Class) -> Changes {
+    Changes { active: Classes::default(), held: in_class(class).active, ..Changes::default() }
+}
+
+#[test]
+fn time_that_stood_still_does_not_count_and_what_was_used_before_does() {
+    let (mut tracker, timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
+    let at = |seconds| start + Duration::from_secs(seconds);
+    tracker.apply(1, in_class(Class::Headers), at(0));
+    tracker.apply(2, in_class(Class::Headers), at(10));
+    // Two thirds of its minute are used.
+    tracker.apply(1, held_in(Class::Headers), at(40));
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(70)), "of the other one");
+    tracker.apply(1, held_in(Class::Headers), at(500));
+    tracker.remove(2);
+    tracker.apply(3, in_class(Class::Headers), at(990));
+    tracker.apply(1, in_class(Class::Headers), at(1000));
+    // It goes before who came later, though it is back after that.
+    assert!(tracker.iter(Class::Headers).eq([1, 3]));
+    assert_eq!((tracker.first(Class::Headers), tracker.len(Class::Headers)), (Some(1), 2));
+    assert_eq!(tracker.expired(&timeouts, at(1019)), None);
+    assert_eq!(tracker.expired(&timeouts, at(1020)), Some((1, Class::Headers)));
+    // A second time it stands still, with a second left.
+    tracker.apply(1, held_in(Class::Headers), at(1019));
+    tracker.apply(1, in_class(Class::Headers), at(2000));
+    tracker.remove(3);
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(2001)));
+    // A new message is a new minute.
+    let restarted = in_class(Class::Headers).active;
+    tracker.apply(1, Changes { restarted, ..in_class(Class::Headers) }, at(2000));
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(2060)));
+    tracker.remove(1);
+    assert!(tracker.is_empty());
+}
+
+#[test]
+fn a_slot_that_is_used_again_carries_nothing() {
+    let (mut tracker, timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
+    let at = |seconds| start + Duration::from_secs(seconds);
+    tracker.apply(0, in_class(Class::Headers), at(0));
+    tracker.apply(0, held_in(Class::Headers), at(40));
+    tracker.remove(0);
+    tracker.apply(0, in_class(Class::Headers), at(50));
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(110)));
 }
 
 #[test]
 fn the_head_of_a_class_expires_first_and_exactly_then() {
     let (mut tracker, timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
-    let fresh = Classes::default();
-    tracker.apply(1, in_class(Class::Headers), fresh, start);
-    tracker.apply(2, in_class(Class::Headers), fresh, start + Duration::from_secs(1));
+    tracker.apply(1, in_class(Class::Headers), start);
+    tracker.apply(2, in_class(Class::Headers), start + Duration::from_secs(1));
     let almost = start + timeouts.headers.saturating_sub(Duration::from_nanos(1));
     let due = start + timeouts.headers;
     assert_eq!(tracker.next_deadline(&timeouts), Some(due));
@@ -104,7 +173,7 @@ fn the_head_of_a_class_expires_first_and_exactly_then() {
 fn a_duration_changed_at_runtime_counts_from_since() {
     let (mut tracker, mut timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
     for key in 0..1000 {
-        tracker.apply(key, in_class(Class::Headers), Classes::default(), start);
+        tracker.apply(key, in_class(Class::Headers), start);
     }
     let now = start + Duration::from_secs(10);
     assert_eq!(tracker.expired(&timeouts, now), None);
@@ -120,7 +189,7 @@ fn a_duration_changed_at_runtime_counts_from_since() {
 fn a_class_that_is_off_never_expires() {
     let (mut tracker, mut timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
     timeouts.headers = Duration::ZERO;
-    tracker.apply(0, in_class(Class::Headers), Classes::default(), start);
+    tracker.apply(0, in_class(Class::Headers), start);
     assert_eq!(tracker.expired(&timeouts, start + Duration::from_secs(1 << 30)), None);
     assert_eq!(tracker.next_deadline(&timeouts), None);
 }
@@ -132,7 +201,7 @@ fn a_check_looks_at_the_heads_only() {
     let late = start + Duration::from_secs(3600);
     for key in 0..CONNECTIONS {
         let class = [Class::Headers, Class::Idle, Class::FirstByte][key as usize % 3];
-        tracker.apply(key, in_class(class), Classes::default(), late);
+        tracker.apply(key, in_class(class), late);
     }
     // As it cannot come to be: everything behind the heads is long overdue. Who looked would see.
     for node in &mut tracker.nodes[3..] {

@@ -5,6 +5,7 @@
 
 mod deadlines;
 mod ending;
+mod listening;
 mod process;
 mod refusing;
 mod routes;

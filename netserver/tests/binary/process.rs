@@ -15,20 +15,32 @@ pub(crate) const SLACK: Duration = Duration::from_millis(500);
 /// A running binary; killed if it has not ended by itself.
 pub(crate) struct Binary {
     pub(crate) child: Child,
+    /// Where it listens; port 0 if that is no address.
     pub(crate) address: SocketAddr,
+    /// The first line that it prints.
+    pub(crate) line: String,
 }
 
 impl Binary {
     pub(crate) fn start(flags: &[&str]) -> Self {
-        let mut child = command(&[&["--listen", "127.0.0.1:0"], flags].concat())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        Self::listening_on("127.0.0.1:0", flags)
+    }
+
+    pub(crate) fn listening_on(place: &str, flags: &[&str]) -> Self {
+        Self::run(&mut command(&[&["--listen", place], flags].concat()))
+    }
+
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on http://").expect(&line);
-        Self { address: address.parse().expect(address), child }
+        let line = line.trim().to_owned();
+        let address = line.strip_prefix("listening on http://");
+        let address = address
+            .map_or(SocketAddr::from(([0; 4], 0)), |address| address.parse().expect(address));
+        assert!(line.starts_with("listening on "), "{line}");
+        Self { child, address, line }
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -6,7 +6,7 @@ use std::process::Output;
 use crate::process::{Binary, command};
 
 /// Runs a command line that must not start; the line it gives as the reason.
-fn refusal(flags: &[&str]) -> String {
+pub(crate) fn refusal(flags: &[&str]) -> String {
     let Output { status, stdout, stderr } = command(flags).output().expect("it runs");
     let stderr = String::from_utf8(stderr).expect("text");
     assert!(status.code().is_some_and(|code| code != 0), "{flags:?}: {status}");

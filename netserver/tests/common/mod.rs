@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
+use netserver::http::Fields;
 use netserver::{
     Cause, Closed, Exchange, Flow, Handler, Head, Host, Limits, ListenOptions, Listener, Pull,
     Ready, Reply, Request, Response, Server, ServerBuilder, Sink, Status, Ticket, Timeouts, Tokens,
@@ -54,12 +55,18 @@ impl Seen {
 }
 
 /// `/` says ok, `/later` keeps its ticket, `/echo` gives the body back, `/refuse` takes none,
-/// `/stream` never ends, `/socket` takes the socket, `/panic` panics, `/drop` drops its reply.
+/// `/stream` never ends, `/socket` takes the socket,
+/// `/hold` takes its body a piece at a time, `/panic` panics, `/drop` drops its reply.
 pub(crate) struct App(pub(crate) Seen);
 
 impl Handler for App {
     fn on_head(&mut self, head: &Head<'_>, reply: Reply<'_>) {
         match head.path() {
+            "/hold" => {
+                self.0.0.borrow_mut().tickets.push(reply.ticket());
+                reply.stream_body(Box::new(Hold));
+            }
+            "/both" => reply.stream(Response::new(Status::OK), Box::new(Watch::default())),
             "/refuse" => reply.send(Response::new(Status::CONTENT_TOO_LARGE).body(b"too large")),
             _ => reply.buffer_body(),
         }
@@ -130,6 +137,19 @@ impl Exchange for Watch {
         }
         sink.write(b"bye");
         Pull::End
+    }
+}
+
+/// Takes one piece of its body at a time, and the next one when it is woken.
+struct Hold;
+
+impl Exchange for Hold {
+    fn on_data(&mut self, _: &[u8], flow: &mut Flow<'_>) {
+        flow.pause();
+    }
+
+    fn on_end(&mut self, _: Fields<'_>, flow: &mut Flow<'_>) {
+        flow.send(Response::new(Status::OK).body(b"ok"));
     }
 }
 

@@ -1,6 +1,5 @@
 //! The command line: flags, their defaults, and mistakes told in one line.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 
+use crate::listen::Listen;
 use crate::units::{duration, memory_size, size};
 
 /// An HTTP/1.1 server with connection deadlines on a timer wheel.
@@ -16,11 +16,18 @@ use crate::units::{duration, memory_size, size};
 #[command(name = "netserver", version, about)]
 #[command(after_help = "Durations: 500ms, 2s, 1m; sizes: 16KiB, 1MiB. 0 switches a limit off.")]
 pub(crate) struct Options {
-    /// Where to listen; port 0 is one that is free.
+    /// Where to listen: IP:PORT, and port 0 is one that is free; unix:PATH; or systemd, for the
+    /// sockets that a service manager passes.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Listen,
 
-    /// Event loops, each on a thread with a socket of its own.
+    /// Expect a header of the PROXY protocol (version 1 or 2) first on each connection, and take
+    /// the client's address from it. Only where nobody but the proxy can connect.
+    #[arg(long)]
+    pub(crate) proxy_protocol: bool,
+
+    /// Event loops, each on a thread; with a socket of its own on IP:PORT, and otherwise sharing
+    /// one.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) threads: NonZeroUsize,
 
@@ -35,6 +42,10 @@ pub(crate) struct Options {
     /// How long a connection may be idle between requests.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     keep_alive_timeout: Duration,
+
+    /// How long a client may take nothing of what is written to it.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    write_timeout: Duration,
 
     /// How often connections are checked for the timeouts above.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
@@ -115,6 +126,7 @@ impl Options {
                 headers: self.headers_timeout,
                 request: self.request_timeout,
                 keep_alive: self.keep_alive_timeout,
+                write: self.write_timeout,
                 check: ConnectionCheck::Interval(self.connections_checking_interval),
                 ..Timeouts::default()
             },

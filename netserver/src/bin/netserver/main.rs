@@ -1,17 +1,17 @@
 //! The `netserver` binary: flags, event loops on threads, and signals that end them in good order.
 
 mod cli;
+mod listen;
 mod routes;
 mod units;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use netserver::{Server, Settings, Workers};
+use netserver::{Endpoint, Server, Settings};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
@@ -50,13 +50,13 @@ fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
     let on_end = Arc::clone(&ended);
 
     let settings = settings.clone();
-    let workers = Workers::start(
-        options.listen,
-        options.threads,
-        move |links| Server::builder(Routes::new(links)).settings(settings.clone()),
-        move || drop(on_end.wake()),
-    )?;
-    announce(workers.local_addr());
+    let proxied = options.proxy_protocol;
+    let build = move |links| {
+        Server::builder(Routes::new(links)).settings(settings.clone()).proxy_protocol(proxied)
+    };
+    let (workers, mut socket_file) =
+        options.listen.start(options.threads, build, move || drop(on_end.wake()))?;
+    announce(workers.endpoints());
 
     let mut events = Events::with_capacity(8);
     let mut grace = options.grace;
@@ -67,26 +67,37 @@ fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
             result => result?,
         }
         for _ in signals.pending() {
+            // Before it stops to listen, so that nobody finds a name without a server.
+            socket_file = None;
             workers.close(grace);
             // A second signal does not wait.
             grace = Duration::ZERO;
             closing = true;
         }
         // A loop that ends unasked has failed, and takes the others with it.
-        if !closing && workers.running() < options.threads.get() {
+        if !closing && workers.running() < workers.loops() {
             workers.close(grace);
             closing = true;
         }
     }
+    drop(socket_file);
     workers.join().map(drop)
 }
 
-fn announce(address: SocketAddr) {
+fn announce(endpoints: &[Endpoint]) {
     let mut out = io::stdout().lock();
     // Nobody may be reading, which is no reason not to serve.
-    let _ = writeln!(out, "listening on http://{address}")
-        .and_then(|()| {
+    let _ = endpoints.iter().try_for_each(|endpoint| match endpoint {
+        Endpoint::Ip(address) => {
+            writeln!(out, "listening on http://{address}")?;
             writeln!(out, "try: curl -i http://{address}/plaintext, or open http://{address}/")
-        })
-        .and_then(|()| out.flush());
+        }
+        Endpoint::Unix(Some(path)) => {
+            let path = path.display();
+            writeln!(out, "listening on unix:{path}")?;
+            writeln!(out, "try: curl -i --unix-socket {path} http://localhost/plaintext")
+        }
+        endpoint => writeln!(out, "listening on {endpoint}"),
+    });
+    let _ = out.flush();
 }
