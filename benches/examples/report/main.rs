@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 use dots::Dots;
 use tables::Table;
 
-const BENCHMARKS: [&str; 3] = ["timers", "instructions", "memory"];
+const BENCHMARKS: [&str; 4] = ["timers", "instructions", "memory", "server"];
 
 /// Ours, and the first row of every table.
 const OURS: &str = "timerwheel";

@@ -68,7 +68,11 @@ impl Admission {
 
     /// Counts a connection without a head under its address and prefix. `Err` if one of them has
     /// as many as it may; `Ok(None)` if nothing is limited.
-    pub(super) fn pend(&self, peer: IpAddr, limits: &Limits) -> Result<Option<Pending>, Crowded> {
+    pub(super) fn pend(
+        &self,
+        peer: IpAddr,
+        limits: &Limits,
+    ) -> Result<Option<Box<Pending>>, Crowded> {
         // A dual-stack socket shows IPv4 peers as IPv6 ones, all of them in one prefix.
         let address = peer.to_canonical();
         let (per_address, per_prefix) = (limits.pending_per_address, limits.pending_per_prefix);
@@ -87,7 +91,7 @@ impl Admission {
         *counts.addresses.entry(address).or_default() += 1;
         *counts.prefixes.entry(prefix).or_default() += 1;
         drop(counts);
-        Ok(Some(Pending { counts: Arc::clone(&self.0), address, prefix }))
+        Ok(Some(Box::new(Pending { counts: Arc::clone(&self.0), address, prefix })))
     }
 }
 

@@ -11,6 +11,7 @@ use mio::Registry;
 use slab::Slab;
 use timerwheel::{Period, Timers};
 
+use super::peak::Peak;
 use super::timer::CheckTimer;
 use super::{Admission, Buffers, Server};
 use crate::clock;
@@ -216,6 +217,7 @@ impl<H: Handler> ServerBuilder<H> {
             admission: self.admission.unwrap_or_default(),
             generations: Vec::new(),
             tracker: Tracker::new(),
+            peak: Peak::default(),
             left_over: VecDeque::new(),
             accepting: false,
             exhausted: false,

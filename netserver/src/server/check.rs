@@ -29,6 +29,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.collect_leases(now);
         self.expire(now);
         self.check_drain(now);
+        self.shrink_at_check();
     }
 
     /// Handles what has expired, up to the quota; the rest in the next turn.

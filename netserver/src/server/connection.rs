@@ -41,7 +41,7 @@ pub(super) struct Connection {
     /// Until it has arrived, if a proxy is to send one first.
     pub(super) proxy_header: Option<Box<ProxyHeader>>,
     /// Until it has had a head, if that is limited.
-    pub(super) pending: Option<Pending>,
+    pub(super) pending: Option<Box<Pending>>,
     /// Held for as long as it is here.
     _seat: Seat,
     /// When the requests under way came; empty for those answered in the turn they came in.

@@ -168,6 +168,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         };
         // The socket is closed before the handler hears of it, so that it may count on that.
         drop(connection);
+        self.shrink_if_earned();
         self.note_drained(cause);
         // A panic is reported by the hook, and there is no connection left that it could end.
         let _ = guarded(|| self.handler.on_close(&closed));

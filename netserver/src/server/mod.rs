@@ -18,6 +18,7 @@ mod close;
 mod connection;
 mod drive;
 mod leases;
+mod peak;
 mod proxied;
 mod timer;
 mod waits;
@@ -49,6 +50,7 @@ use crate::track::Tracker;
 use close::Drain;
 use connection::Connection;
 use leases::Leases;
+use peak::Peak;
 use timer::CheckTimer;
 
 /// A bound server. It exists only bound: what is not bound yet is a [`ServerBuilder`], which holds
@@ -76,6 +78,7 @@ pub struct Server<H, T> {
     /// How often each slot has been used: what makes a [`ConnId`] one connection's for ever.
     generations: Vec<u32>,
     tracker: Tracker,
+    peak: Peak,
     /// Connections with work left that no event will come for.
     left_over: VecDeque<u32>,
     /// The listener may have more.

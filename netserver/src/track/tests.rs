@@ -205,7 +205,7 @@ fn a_check_looks_at_the_heads_only() {
     }
     // As it cannot come to be: everything behind the heads is long overdue. Who looked would see.
     for node in &mut tracker.nodes[3..] {
-        node.links[Class::Headers.group()].since = start;
+        node.links[Class::Headers.group()].since = 0;
     }
     assert_eq!(tracker.expired(&timeouts, late), None);
     let first_of_all = late + Class::Idle.duration(&timeouts);

@@ -1,0 +1,71 @@
+//! A peer in a process of its own, so that its CPU time and its memory are its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::peers::{ALL, Peer};
+
+/// Set for the child: the name of the peer.
+const INNER: &str = "SERVER_BENCH_PEER";
+
+/// A running peer; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) peer: Peer,
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+/// In a child: serves, and does not return.
+pub(crate) fn serve_if_child() {
+    let Ok(name) = std::env::var(INNER) else { return };
+    let peer = ALL.iter().find(|peer| peer.name == name).expect("a known peer");
+    (peer.serve)(|port| println!("{port}"));
+}
+
+impl Running {
+    pub(crate) fn start(peer: Peer) -> Self {
+        let program = std::env::current_exe().expect("the program knows where it is");
+        let mut child = Command::new(program)
+            .env(INNER, peer.name)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let stdout = child.stdout.take().expect("piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let port: u16 = line.trim().parse().expect("the child says its port");
+        Self { peer, address: SocketAddr::from(([127, 0, 0, 1], port)), child }
+    }
+
+    /// CPU time of all its threads.
+    pub(crate) fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let nanos = tasks.filter_map(|task| {
+            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
+    /// Bytes of memory it has.
+    pub(crate) fn memory(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let text = text.expect("it runs");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().expect("a number");
+        kib * 1024
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have died by itself, which was noticed elsewhere.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

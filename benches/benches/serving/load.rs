@@ -1,0 +1,126 @@
+//! The client: one thread, as many connections as wanted, every answer counted by its bytes.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+
+/// The length of the answer, which is the same every time.
+pub(crate) fn answer_length(address: SocketAddr) -> usize {
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    stream.write_all(REQUEST).expect("room");
+    let mut text = Vec::new();
+    let mut buffer = [0; 1024];
+    while !text.ends_with(b"Hello, World!") {
+        let n = stream.read(&mut buffer).expect("an answer");
+        assert!(n > 0, "the peer closes instead of answering");
+        text.extend_from_slice(&buffer[..n]);
+    }
+    assert!(text.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    text.len()
+}
+
+/// Keep-alive: `connections` with `depth` requests under way on each, for this long. Answers.
+pub(crate) fn keep_alive(
+    address: SocketAddr,
+    connections: usize,
+    depth: usize,
+    time: Duration,
+) -> u64 {
+    let answer = answer_length(address);
+    let batch = REQUEST.repeat(depth);
+    let mut poll = Poll::new().expect("a poll");
+    let mut streams: Vec<(TcpStream, usize)> = (0..connections)
+        .map(|at| {
+            let mut stream = TcpStream::connect(address).expect("it listens");
+            poll.registry().register(&mut stream, Token(at), Interest::READABLE).expect("register");
+            (stream, 0)
+        })
+        .collect();
+    // Connected by now: loopback and a backlog that is long enough.
+    for (stream, _) in &mut streams {
+        write_all(stream, &batch);
+    }
+    let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 256 * 1024]);
+    let (start, mut answers) = (Instant::now(), 0);
+    while start.elapsed() < time {
+        poll.poll(&mut events, Some(Duration::from_secs(5))).expect("poll");
+        assert!(!events.is_empty(), "no answer for five seconds");
+        for event in &events {
+            let (stream, got) = &mut streams[event.token().0];
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) => panic!("the peer has closed a connection under load"),
+                    Ok(n) => *got += n,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => panic!("a connection is broken: {error}"),
+                }
+            }
+            if *got >= answer * depth {
+                *got -= answer * depth;
+                answers += depth as u64;
+                write_all(stream, &batch);
+            }
+        }
+    }
+    answers
+}
+
+/// A connection for each request, one after the other, for this long. Connections.
+pub(crate) fn one_each(address: SocketAddr, time: Duration) -> u64 {
+    let answer = answer_length(address);
+    let (start, mut connections) = (Instant::now(), 0);
+    let mut buffer = [0; 1024];
+    while start.elapsed() < time {
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        stream.write_all(REQUEST).expect("room");
+        let mut got = 0;
+        while got < answer {
+            let n = stream.read(&mut buffer).expect("an answer");
+            assert!(n > 0, "the peer closes instead of answering");
+            got += n;
+        }
+        connections += 1;
+    }
+    connections
+}
+
+/// Connections that have sent this, and have read an answer if one is due; idle from then on.
+pub(crate) fn idle(
+    address: SocketAddr,
+    connections: usize,
+    sent: &[u8],
+) -> Vec<std::net::TcpStream> {
+    let answer = answer_length(address);
+    let complete = sent.ends_with(b"\r\n\r\n");
+    let mut streams = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        stream.write_all(sent).expect("room");
+        if complete {
+            let mut buffer = vec![0; answer];
+            stream.read_exact(&mut buffer).expect("an answer");
+        }
+        streams.push(stream);
+    }
+    streams
+}
+
+fn write_all(stream: &mut TcpStream, mut bytes: &[u8]) {
+    // The socket's buffer takes a batch of small requests at once but for the very first moment.
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) =>
+            {
+                std::thread::yield_now();
+            }
+            Err(error) => panic!("a connection is broken: {error}"),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the server benchmark is made of: servers in processes of their own, and a client that loads
+//! them.
+//!
+//! ```text
+//!   server (the program)
+//!     ├── child     a peer as a child process: its port, its CPU time, its memory
+//!     │     └── peers::*    the same answer, by each of them
+//!     ├── load      connections, pipelining, one request each
+//!     ├── tracked   the check over a million connections in memory
+//!     └── cycles    building, binding and closing servers
+//! ```
+
+pub(crate) mod child;
+pub(crate) mod cycles;
+pub(crate) mod load;
+pub(crate) mod peers;
+pub(crate) mod tracked;
