@@ -216,7 +216,10 @@ pub(crate) enum Command<T> {
         #[cfg(feature = "audit")]
         site: &'static std::panic::Location<'static>,
     },
-    Reschedule { deadline: Instant, cell: Arc<Cell<T>> },
+    Reschedule {
+        deadline: Instant,
+        cell: Arc<Cell<T>>,
+    },
 }
 
 /// Where both sides find the value of a remote timer.

@@ -50,10 +50,11 @@ fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
     let on_end = Arc::clone(&ended);
 
     let settings = settings.clone();
+    let live = options.live_page.access();
     let workers = Workers::start(
         options.listen,
         options.threads,
-        move |links| Server::builder(Routes::new(links)).settings(settings.clone()),
+        move |links| Server::builder(Routes::new(links, live)).settings(settings.clone()),
         move || drop(on_end.wake()),
     )?;
     announce(workers.local_addr());
