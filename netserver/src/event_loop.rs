@@ -36,6 +36,19 @@ pub enum LoopTimer {
     Check,
     /// A request that was put off is to be [woken](crate::Handler::on_wake).
     Wake(Ticket),
+    /// The live page is to be brought up to date (feature `live`).
+    Live,
+}
+
+#[cfg(feature = "live")]
+impl LoopTimer {
+    const fn purpose(&self) -> crate::live::Purpose {
+        match *self {
+            Self::Check => crate::live::Purpose::Check,
+            Self::Wake(ticket) => crate::live::Purpose::Request(ticket),
+            Self::Live => crate::live::Purpose::Page,
+        }
+    }
 }
 
 /// What a handler may want of the loop it runs on.
@@ -48,6 +61,16 @@ pub struct LoopLinks {
     pub gauges: Gauges,
     /// Closes or stops this loop.
     pub handle: LoopHandle,
+    #[cfg(feature = "live")]
+    index: usize,
+}
+
+#[cfg(feature = "live")]
+impl LoopLinks {
+    /// For a [`LivePage`](crate::live::LivePage).
+    pub fn live(&self) -> crate::live::LiveLink {
+        crate::live::LiveLink::new(self.gauges.clone(), self.index)
+    }
 }
 
 /// A server with a loop of its own.
@@ -74,6 +97,8 @@ pub struct LoopLinks {
 pub struct EventLoop<H> {
     // The order of dropping: the server cancels its timer while the wheel is there to hear of it.
     server: Server<H, LoopTimer>,
+    #[cfg(feature = "live")]
+    live: crate::live::LiveLoop<LoopTimer>,
     timers: Timers<LoopTimer>,
     commands: Receiver<Command>,
     handle: LoopHandle,
@@ -148,9 +173,22 @@ impl<H: Handler> EventLoop<H> {
             // Fails only if the poll is gone, and then nobody sleeps there.
             move || drop(waker.wake())
         });
+        #[cfg(feature = "live")]
+        gauges.hub().set_wake(index, {
+            let waker = Arc::clone(&waker);
+            move || drop(waker.wake())
+        });
         let (sender, commands) = channel();
         let handle = LoopHandle::new(sender, waker);
-        let links = LoopLinks { remote, gauges: gauges.clone(), handle: handle.clone() };
+        let links = LoopLinks {
+            remote,
+            gauges: gauges.clone(),
+            handle: handle.clone(),
+            #[cfg(feature = "live")]
+            index,
+        };
+        #[cfg(feature = "live")]
+        let live = crate::live::LiveLoop::linked(links.live(), LoopTimer::Live, LoopTimer::purpose);
         let host = Host {
             registry: poll.registry(),
             tokens: Tokens::new(WAKE.0 + 1..usize::MAX),
@@ -163,6 +201,8 @@ impl<H: Handler> EventLoop<H> {
         let stats = LoopStats::default();
         Ok(Self {
             server,
+            #[cfg(feature = "live")]
+            live,
             timers,
             commands,
             handle,
@@ -230,8 +270,14 @@ impl<H: Handler> EventLoop<H> {
                     self.server.on_timer(expiry.handle, now);
                 }
                 LoopTimer::Wake(ticket) => _ = self.server.wake(ticket, now),
+                LoopTimer::Live => {
+                    #[cfg(feature = "live")]
+                    self.live.on_timer(expiry.handle, &mut self.server, &mut self.timers, now);
+                }
             }
         }
+        #[cfg(feature = "live")]
+        self.live.turn(&mut self.server, &mut self.timers, now);
         self.server.turn(&mut self.timers, now);
         self.publish();
         Ok(())
@@ -241,6 +287,10 @@ impl<H: Handler> EventLoop<H> {
     /// last turn, so that one reading of the clock serves both; a loop that is late is late by as
     /// much as its turn took, and no more.
     pub fn timeout(&mut self) -> Option<Duration> {
+        #[cfg(feature = "live")]
+        if self.live.wants_turn() {
+            return Some(Duration::ZERO);
+        }
         if self.server.wants_turn() {
             return Some(Duration::ZERO);
         }
@@ -308,6 +358,8 @@ impl<H: Handler> EventLoop<H> {
         self.publish_at = self.now + PUBLISH_EVERY;
         self.stats.server = self.server.stats();
         self.stats.timers = self.timers.len() as u64;
+        self.stats.servers = u64::from(!self.server.is_closed());
+        self.stats.server_timers = self.server.timer_entries() as u64;
         self.gauges.publish(self.index, &mut self.stats);
     }
 }

@@ -15,6 +15,9 @@ use crate::stats::Stats;
 #[derive(Clone)]
 pub struct Gauges {
     loops: Arc<[Slot]>,
+    /// What the live page is passed on by.
+    #[cfg(feature = "live")]
+    hub: Arc<crate::live::Hub>,
 }
 
 /// What one loop counts, or several together.
@@ -24,6 +27,10 @@ pub struct LoopStats {
     pub server: Stats,
     /// Turns made.
     pub turns: u64,
+    /// Servers that are bound and not closed: one for each loop.
+    pub servers: u64,
+    /// Of the timers armed, those of servers: one for each.
+    pub server_timers: u64,
     /// Timers armed: the connection check, and one for each request that was put off.
     pub timers: u64,
     /// How late the last connection check was.
@@ -39,12 +46,21 @@ pub struct LoopStats {
 struct Slot([AtomicU64; WORDS]);
 
 /// Figures of a loop, as [`LoopStats::each`] lists them.
-const WORDS: usize = 20 + Cause::ALL.len() + 2 * Histogram::WORDS + 2;
+const WORDS: usize = 22 + Cause::ALL.len() + 2 * Histogram::WORDS + 2;
 
 impl Gauges {
     pub(crate) fn new(loops: usize) -> Self {
         let slot = |_| Slot(std::array::from_fn(|_| AtomicU64::new(0)));
-        Self { loops: (0..loops).map(slot).collect() }
+        Self {
+            loops: (0..loops).map(slot).collect(),
+            #[cfg(feature = "live")]
+            hub: Arc::new(crate::live::Hub::new(loops)),
+        }
+    }
+
+    #[cfg(feature = "live")]
+    pub(crate) fn hub(&self) -> &crate::live::Hub {
+        &self.hub
     }
 
     /// All loops together, each as of 10 ms ago at most.
@@ -91,6 +107,8 @@ impl LoopStats {
         self.server += other.server;
         self.turns += other.turns;
         self.timers += other.timers;
+        self.servers += other.servers;
+        self.server_timers += other.server_timers;
         self.lateness += other.lateness;
         self.check_late = self.check_late.max(other.check_late);
         self.check_late_max = self.check_late_max.max(other.check_late_max);
@@ -122,6 +140,8 @@ impl LoopStats {
             &mut phases.linger,
             &mut self.turns,
             &mut self.timers,
+            &mut self.servers,
+            &mut self.server_timers,
         ]
         .into_iter()
         .for_each(&mut visit);
@@ -133,6 +153,13 @@ impl LoopStats {
             visit(&mut nanos);
             *late = Duration::from_nanos(nanos);
         }
+    }
+}
+
+/// Of no loop at all.
+impl Default for Gauges {
+    fn default() -> Self {
+        Self::new(0)
     }
 }
 

@@ -33,7 +33,13 @@ mod gauges;
 mod handler;
 mod histogram;
 pub mod http;
+#[cfg(feature = "live")]
+pub mod live;
 mod loop_handle;
+#[cfg(any(feature = "live", feature = "metrics"))]
+mod memory;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod net;
 mod reply;
 mod server;

@@ -1,6 +1,7 @@
 //! What a server counts. Plain numbers, summed over workers by adding.
 
 use crate::cause::Causes;
+use crate::conn::Phase;
 use crate::histogram::Histogram;
 
 /// Counters of a server since it was bound, and gauges of now.
@@ -57,6 +58,22 @@ pub struct Phases {
     pub upgraded: u64,
     /// Answered for good, waiting for the peer to close.
     pub linger: u64,
+}
+
+impl Phases {
+    /// Connections in this phase.
+    pub const fn count(&self, phase: Phase) -> u64 {
+        match phase {
+            Phase::FirstByte => self.first_byte,
+            Phase::Headers => self.headers,
+            Phase::Body => self.body,
+            Phase::Handler => self.handler,
+            Phase::Write => self.write,
+            Phase::Idle => self.idle,
+            Phase::Upgraded => self.upgraded,
+            Phase::Linger => self.linger,
+        }
+    }
 }
 
 impl std::ops::AddAssign for Stats {

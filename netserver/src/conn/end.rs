@@ -42,3 +42,31 @@ pub enum Phase {
     /// Waits for the peer to stop sending.
     Linger,
 }
+
+impl Phase {
+    /// All of them, in the order of a connection's life.
+    pub const ALL: [Self; 8] = [
+        Self::FirstByte,
+        Self::Headers,
+        Self::Body,
+        Self::Handler,
+        Self::Write,
+        Self::Idle,
+        Self::Upgraded,
+        Self::Linger,
+    ];
+
+    /// As it stands in reports: `first_byte`, `idle`, …
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FirstByte => "first_byte",
+            Self::Headers => "headers",
+            Self::Body => "body",
+            Self::Handler => "handler",
+            Self::Write => "write",
+            Self::Idle => "idle",
+            Self::Upgraded => "upgraded",
+            Self::Linger => "linger",
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A connection as the server holds it: its socket, its state machine, and what the poll said.
 
+use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,6 +132,21 @@ impl<H, T> Server<H, T> {
     /// All connections, in no particular order.
     pub fn iter(&self, now: Instant) -> impl Iterator<Item = ConnectionInfo> {
         self.connections.iter().map(move |(_, connection)| self.describe(connection, now))
+    }
+
+    /// Those that have been open longest, so many at most, the oldest first. O(connections), and
+    /// describes only what it returns.
+    pub fn oldest(&self, most: usize, now: Instant) -> Vec<ConnectionInfo> {
+        let mut oldest = BinaryHeap::with_capacity(most.saturating_add(1).min(1024));
+        for (key, connection) in &self.connections {
+            oldest.push((connection.accepted, key));
+            if oldest.len() > most {
+                // The youngest of them.
+                oldest.pop();
+            }
+        }
+        let oldest = oldest.into_sorted_vec().into_iter();
+        oldest.map(|(_, key)| self.describe(&self.connections[key], now)).collect()
     }
 
     /// What is known of a connection; `None` if it has ended.

@@ -276,6 +276,11 @@ impl<H: Handler, T: Copy> Server<H, T> {
         &self.settings
     }
 
+    #[cfg(feature = "live")]
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The handler.
     pub fn handler(&self) -> &H {
         &self.handler

@@ -49,6 +49,22 @@ impl Class {
         Self::Write,
     ];
 
+    /// As it stands in reports: `first_byte`, `min_rate`, …
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FirstByte => "first_byte",
+            Self::Headers => "headers",
+            Self::Idle => "idle",
+            Self::Linger => "linger",
+            Self::Upgraded => "upgraded",
+            Self::Receive => "receive",
+            Self::LingerTotal => "linger_total",
+            Self::MinRate => "min_rate",
+            Self::Handler => "handler",
+            Self::Write => "write",
+        }
+    }
+
     /// Which of the four links of a connection the class uses.
     pub(crate) const fn group(self) -> usize {
         match self {

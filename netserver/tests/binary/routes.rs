@@ -1,5 +1,7 @@
 //! What the routes answer.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,8 @@ fn every_route_answers_as_the_table_says() {
         ("GET /json", "200 OK", "application/json", r#"{"message":"Hello, World!"}"#),
         ("GET /slow?ms=1", "200 OK", "text/plain", ""),
         ("GET /status.json", "200 OK", "application/json", r#""requests":"#),
-        ("GET /", "200 OK", "text/html; charset=utf-8", "/status.json"),
+        ("GET /", "200 OK", "text/plain", "/status.json"),
+        ("GET /metrics", "200 OK", "text/plain; version=0.0.4", "netserver_requests_total"),
         ("GET /stream?chunks=2&size=3", "200 OK", "text/plain", "3\r\n...\r\n3\r\n...\r\n0\r\n"),
         ("GET /stream?chunks=many", "400 Bad Request", "text/plain", "chunks"),
         ("GET /slow?ms=-1", "400 Bad Request", "text/plain", "ms"),
@@ -26,6 +29,28 @@ fn every_route_answers_as_the_table_says() {
         assert_eq!(field(&response, "Content-Type"), Some(content_type), "{request}");
         assert!(response.contains(body), "{request}: {response}");
     }
+}
+
+/// Prometheus' own checker has nothing to say about the metrics. Debian has it in `prometheus`.
+#[test]
+fn promtool_accepts_the_metrics() {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut promtool) = command.stderr(Stdio::piped()).spawn() else {
+        eprintln!("skipped: there is no promtool (Debian: apt-get install prometheus)");
+        return;
+    };
+    let binary = Binary::start(&[]);
+    binary.ask("GET /plaintext");
+    let response = binary.ask("GET /metrics");
+    let (_, metrics) = response.split_once("\r\n\r\n").expect("a response");
+    assert!(metrics.contains("\nnetserver_connections_accepted_total "), "{metrics}");
+    let mut stdin = promtool.stdin.take().expect("piped");
+    stdin.write_all(metrics.as_bytes()).expect("promtool reads");
+    drop(stdin);
+    let said = promtool.wait_with_output().expect("promtool ends");
+    let text = [said.stdout, said.stderr].concat();
+    assert!(said.status.success() && text.is_empty(), "{}", String::from_utf8_lossy(&text));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
+use netserver::live::Access;
 use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 
 use crate::listen::Listen;
@@ -88,9 +89,34 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
     max_body_size: u64,
 
+    /// Who may open the live page at /, which shows peers' addresses.
+    #[arg(long, value_name = "WHO", value_enum, default_value = "loopback")]
+    pub(crate) live_page: Audience,
+
     /// How long requests under way may take to finish after SIGTERM or SIGINT.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(crate) grace: Duration,
+}
+
+/// Who may see the live page.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Audience {
+    /// Nobody: there is none.
+    Off,
+    /// Peers on this machine.
+    Loopback,
+    /// Everybody; its buttons stay with peers on this machine.
+    Any,
+}
+
+impl Audience {
+    pub(crate) fn access(self) -> Option<Access> {
+        match self {
+            Self::Off => None,
+            Self::Loopback => Some(Access::Loopback),
+            Self::Any => Some(Access::Any),
+        }
+    }
 }
 
 impl Options {

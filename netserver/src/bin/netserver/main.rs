@@ -51,8 +51,9 @@ fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
 
     let settings = settings.clone();
     let proxied = options.proxy_protocol;
+    let live = options.live_page.access();
     let build = move |links| {
-        Server::builder(Routes::new(links)).settings(settings.clone()).proxy_protocol(proxied)
+        Server::builder(Routes::new(links, live)).settings(settings.clone()).proxy_protocol(proxied)
     };
     let (workers, mut socket_file) =
         options.listen.start(options.threads, build, move || drop(on_end.wake()))?;

@@ -2,21 +2,22 @@
 
 mod echo;
 mod slow;
-mod status;
 mod stream;
 
 use netserver::http::{Form, Head, Response, Status};
-use netserver::{Closed, Handler, LoopLinks, Reply, Request, Ticket};
+use netserver::live::{self, Access, LivePage};
+use netserver::{Closed, Gauges, Handler, LoopLinks, Reply, Request, Ticket, metrics};
 
 use echo::Echo;
 use slow::Sleepers;
-use status::Reporter;
 use stream::Stream;
 
 /// The binary's handler.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    reporter: Reporter,
+    gauges: Gauges,
+    /// `None` when it is off.
+    live: Option<LivePage>,
     sleepers: Sleepers,
 }
 
@@ -30,11 +31,15 @@ enum Route {
     Stream,
     Slow,
     Status,
+    Metrics,
+    /// A part of the live page.
+    Live(&'static str),
 }
 
 impl Routes {
-    pub(crate) fn new(links: LoopLinks) -> Self {
-        Self { reporter: Reporter::new(links.gauges), sleepers: Sleepers::new(links.remote) }
+    pub(crate) fn new(links: LoopLinks, live: Option<Access>) -> Self {
+        let live = live.map(|access| LivePage::new(links.live(), access));
+        Self { gauges: links.gauges, live, sleepers: Sleepers::new(links.remote) }
     }
 }
 
@@ -53,10 +58,17 @@ impl Handler for Routes {
         match check(request.head()) {
             Ok(Route::Plaintext) => reply.send(text(Status::OK, "Hello, World!")),
             Ok(Route::Json) => reply.send(json(br#"{"message":"Hello, World!"}"#)),
-            Ok(Route::Home) => reply.send(html(include_bytes!("home.html"))),
+            Ok(Route::Home) => self.home(request, reply),
             Ok(Route::Stream) => Stream::begin(request, reply),
             Ok(Route::Slow) => self.sleepers.put_off(request, reply),
-            Ok(Route::Status) => self.reporter.report(request, reply),
+            Ok(Route::Status) => send_fresh("application/json", &live::status(&self.gauges), reply),
+            Ok(Route::Metrics) => {
+                send_fresh(metrics::CONTENT_TYPE, &metrics::text(&self.gauges), reply);
+            }
+            Ok(Route::Live(part)) => match &self.live {
+                Some(live) => live.answer(part, request, reply),
+                None => Refusal::NotFound.send(reply),
+            },
             // Without a body: one with is streamed from the head on.
             Ok(Route::Echo) => Echo::nothing(request, reply),
             Err(refusal) => refusal.send(reply),
@@ -72,6 +84,23 @@ impl Handler for Routes {
     }
 }
 
+impl Routes {
+    /// The live page for who can show it; in plain words for who asks by `curl`.
+    fn home(&self, request: &Request<'_>, reply: Reply<'_>) {
+        let accepts = request.field_str("accept").unwrap_or_default();
+        match &self.live {
+            Some(live) if accepts.contains("text/html") => live.answer("", request, reply),
+            _ => {
+                let fields = [TEXT, ("Vary", "Accept")];
+                reply.send(Response::new(Status::OK).fields(&fields).body(HOME.as_bytes()));
+            }
+        }
+    }
+}
+
+/// What there is, for who reads it in a terminal.
+const HOME: &str = include_str!("home.txt");
+
 impl Route {
     fn find(path: &str) -> Option<Self> {
         Some(match path {
@@ -82,13 +111,21 @@ impl Route {
             "/stream" => Self::Stream,
             "/slow" => Self::Slow,
             "/status.json" => Self::Status,
+            "/metrics" => Self::Metrics,
+            "/events" => Self::Live("events"),
+            "/close" => Self::Live("close"),
+            "/servers" => Self::Live("servers"),
             _ => return None,
         })
     }
 
     /// The methods it takes.
-    fn methods(self) -> [&'static str; 2] {
-        if self == Self::Echo { ["POST", "PUT"] } else { ["GET", "HEAD"] }
+    fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Echo => &["POST", "PUT"],
+            Self::Live("close" | "servers") => &["POST"],
+            _ => &["GET", "HEAD"],
+        }
     }
 }
 
@@ -153,8 +190,10 @@ fn json(body: &[u8]) -> Response<'_> {
     Response::new(Status::OK).fields(&[("Content-Type", "application/json")]).body(body)
 }
 
-fn html(body: &[u8]) -> Response<'_> {
-    Response::new(Status::OK).fields(&[("Content-Type", "text/html; charset=utf-8")]).body(body)
+/// What is true for a moment only.
+fn send_fresh(content_type: &str, body: &str, reply: Reply<'_>) {
+    let fields = [("Content-Type", content_type), ("Cache-Control", "no-store")];
+    reply.send(Response::new(Status::OK).fields(&fields).body(body.as_bytes()));
 }
 
 /// The number that the query gives for a name; `default` if it does not name it, and an error that
@@ -186,9 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn the_page_links_every_route_it_can() {
-        let page = include_str!("home.html");
-        for path in ["/plaintext", "/json", "/echo", "/stream", "/slow", "/status.json"] {
+    fn the_text_names_every_route_it_can() {
+        let page = HOME;
+        for path in ["/plaintext", "/json", "/echo", "/stream", "/slow", "/status.json", "/metrics"]
+        {
             assert!(Route::find(path).is_some(), "{path}");
             assert!(page.contains(path), "{path}");
         }

@@ -1,0 +1,150 @@
+//! Where handlers and loops of a process leave things for each other: one desk for each loop.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::status;
+use crate::context::ConnId;
+use crate::gauges::Gauges;
+use crate::reply::Ticket;
+
+/// Viewers at a time, over all loops. One more is answered 503.
+pub const VIEWERS_MAX: usize = 16;
+
+/// What one update of the page has at most. Larger ones go without the lists.
+pub const FRAME_BYTES_MAX: usize = 48 * 1024;
+
+/// Connections to be closed that a loop has not come to yet. One more is answered 503.
+pub(super) const ORDERS_MAX: usize = 256;
+
+/// What leads from a handler to the live page of its process.
+#[derive(Clone)]
+pub struct LiveLink {
+    pub(super) gauges: Gauges,
+    /// Which loop it is on.
+    pub(super) index: usize,
+}
+
+impl LiveLink {
+    pub(crate) fn new(gauges: Gauges, index: usize) -> Self {
+        Self { gauges, index }
+    }
+
+    pub(super) fn hub(&self) -> &Hub {
+        self.gauges.hub()
+    }
+
+    /// The desk of its own loop.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.hub().desks[self.index]
+    }
+}
+
+/// What all loops share.
+pub(crate) struct Hub {
+    pub(super) viewers: AtomicUsize,
+    pub(super) desks: Box<[Desk]>,
+}
+
+/// What lies there for one loop, and what it has put out.
+#[derive(Default)]
+pub(super) struct Desk {
+    /// There is something new in `papers` for the loop.
+    attention: AtomicBool,
+    papers: Mutex<Papers>,
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Default)]
+pub(super) struct Papers {
+    /// Connections to be closed.
+    pub(super) closes: Vec<ConnId>,
+    /// Viewers that have come.
+    pub(super) arrivals: Vec<Ticket>,
+    /// Servers to be made and dropped.
+    pub(super) trial: Option<u32>,
+    /// What the loop saw last.
+    pub(super) view: Option<Value>,
+    /// What its viewers are to see.
+    pub(super) frame: Frame,
+}
+
+/// One update of the page.
+#[derive(Clone, Default)]
+pub(super) struct Frame {
+    pub(super) number: u64,
+    pub(super) bytes: Arc<[u8]>,
+    /// There will be no more.
+    pub(super) last: bool,
+}
+
+impl Hub {
+    pub(crate) fn new(loops: usize) -> Self {
+        Self { viewers: AtomicUsize::new(0), desks: (0..loops).map(|_| Desk::default()).collect() }
+    }
+
+    /// How a loop is woken that sleeps when something is put on its desk.
+    pub(crate) fn set_wake(&self, index: usize, wake: impl Fn() + Send + Sync + 'static) {
+        // Set once, where the loop is made.
+        let _ = self.desks[index].wake.set(Box::new(wake));
+    }
+
+    /// Calls the attention of all loops: somebody has come to look.
+    pub(super) fn call_all(&self) {
+        self.desks.iter().for_each(Desk::call);
+    }
+
+    /// What the viewers of a loop are to see, as an event of a stream (HTML standard, section
+    /// 9.2.5).
+    pub(super) fn frame(&self, gauges: &Gauges) -> Vec<u8> {
+        let views: Vec<_> = self.desks.iter().map(|desk| desk.papers().view.clone()).collect();
+        let viewers = self.viewers.load(Ordering::Relaxed);
+        let whole = json!({
+            "status": status::describe(gauges), "viewers": viewers, "loops": views,
+        });
+        let mut event = format!("data: {whole}\n\n");
+        if event.len() > FRAME_BYTES_MAX {
+            let short = json!({
+                "status": status::describe(gauges), "viewers": viewers, "loops": [],
+                "omitted": true,
+            });
+            event = format!("data: {short}\n\n");
+        }
+        event.into_bytes()
+    }
+}
+
+impl Desk {
+    /// Puts something there, and wakes the loop for it.
+    pub(super) fn put(&self, change: impl FnOnce(&mut Papers)) {
+        change(&mut self.papers());
+        self.call();
+    }
+
+    /// Whether there is something for the loop; only once.
+    pub(super) fn take_attention(&self) -> bool {
+        // Most turns: one load.
+        self.attention.load(Ordering::Relaxed) && self.attention.swap(false, Ordering::Acquire)
+    }
+
+    pub(super) fn papers(&self) -> MutexGuard<'_, Papers> {
+        // What is written under the lock is whole at every step.
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call(&self) {
+        self.attention.store(true, Ordering::Release);
+        if let Some(wake) = self.wake.get() {
+            wake();
+        }
+    }
+}
+
+impl fmt::Debug for LiveLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveLink").field("loop", &self.index).finish_non_exhaustive()
+    }
+}
