@@ -27,20 +27,20 @@ const SIZE: usize = 100_000;
 /// What one operation of ours may take, net of the harness. A bound is what the wheel reaches and
 /// a twelfth more, for other compilers; a change that costs instructions does not pass unseen.
 const BOUNDS: [(Workload, f64); 14] = [
-    (Workload::Insert, 140.0),
+    (Workload::Insert, 137.0),
     (Workload::Cancel, 120.0),
-    (Workload::Reschedule, 52.0),
-    (Workload::Drain, 590.0),
-    (Workload::IdleAdvance, 13.0),
-    (Workload::Interval, 285.0),
-    (Workload::Mixed, 236.0),
-    (Workload::NextDeadline, 170.0),
+    (Workload::Reschedule, 51.0),
+    (Workload::Drain, 573.0),
+    (Workload::IdleAdvance, 12.0),
+    (Workload::Interval, 250.0),
+    (Workload::Mixed, 232.0),
+    (Workload::NextDeadline, 169.0),
     (Workload::Sparse, 1_130.0),
     (Workload::OneAdvance, 318.0),
-    (Workload::SingleDuration, 540.0),
-    (Workload::Timeouts, 198.0),
+    (Workload::SingleDuration, 533.0),
+    (Workload::Timeouts, 197.0),
     (Workload::KeepAlive, 47.0),
-    (Workload::EqualDeadlines, 425.0),
+    (Workload::EqualDeadlines, 422.0),
 ];
 
 /// The peers that come first in time; the rest take valgrind too long to be worth it.

@@ -55,6 +55,13 @@ impl<const BITS: u32> Filing<BITS> {
         self.next_event
     }
 
+    /// The slot that comes first, if it comes up by `now`.
+    #[inline]
+    pub(crate) fn next_passed(&self, now: u64) -> Option<Place> {
+        // At the end of time, the event that never comes has come.
+        (self.next_event <= now && self.next_place != Place::NONE).then_some(self.next_place)
+    }
+
     /// Records in all slots, those of cancelled and moved entries included.
     pub(crate) fn records(&self) -> usize {
         self.records
@@ -86,15 +93,37 @@ impl<const BITS: u32> Filing<BITS> {
     /// Files an entry and says where. `recorded` is the slot that has a record of it already.
     #[inline]
     pub(crate) fn file(&mut self, now: u64, deadline: u64, index: u32, recorded: Place) -> Place {
+        match self.ready_place(now, deadline, recorded) {
+            Some(place) => {
+                self.file_at(place, deadline, index, recorded);
+                place
+            }
+            None => self.file_growing(now, deadline, index, recorded),
+        }
+    }
+
+    #[inline(never)]
+    fn file_growing(&mut self, now: u64, deadline: u64, index: u32, recorded: Place) -> Place {
         if deadline <= now {
             return self.file_overdue(deadline, index, recorded);
         }
         let place = level::place_of::<BITS>(now, deadline);
-        if self.ready_place(now, deadline, recorded).is_none() {
-            self.make_room(now, place);
-        }
+        self.make_room(now, place);
         self.file_at(place, deadline, index, recorded);
         place
+    }
+
+    /// Files an entry that has no record at `place`, which is the one of its deadline.
+    #[inline]
+    pub(crate) fn file_ahead(&mut self, now: u64, place: Place, deadline: u64, index: u32) {
+        if !self.slots.get(place.index()).is_some_and(Slot::has_room) {
+            self.make_room(now, place);
+        }
+        if let Some(slot) = self.slots.get_mut(place.index()) {
+            slot.note(deadline, index);
+            slot.push_in_place(index, &mut self.pool);
+            self.records += 1;
+        }
     }
 
     /// Sees to it that a slot has room for a record, which is filed at once. One of fifteen needs a
@@ -186,14 +215,6 @@ impl<const BITS: u32> Filing<BITS> {
     #[inline]
     pub(crate) fn has_overdue(&self) -> bool {
         !self.overdue.is_empty()
-    }
-
-    /// The first slot of the lowest level, if the cursor passes or enters it on its way to `now`
-    /// and stays below the next slot of the level above.
-    #[inline]
-    pub(crate) fn passed_below(&self, now: u64) -> Option<Place> {
-        let slot = self.occupancy.slot_from(0, 0)?;
-        (slot <= level::digit::<BITS>(now, 0)).then(|| Place::new::<BITS>(0, slot))
     }
 
     /// The first slot of `level` at or after `from` that the cursor passes or enters when it goes

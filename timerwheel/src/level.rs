@@ -66,7 +66,8 @@ pub(crate) const fn levels<const BITS: u32>() -> u32 {
 #[inline]
 pub(crate) const fn place_of<const BITS: u32>(now: u64, deadline: u64) -> Place {
     debug_assert!(now < deadline);
-    let level = (u64::BITS - 1 - (now ^ deadline).leading_zeros()) / BITS;
+    // They differ, so the bit set here changes nothing; it says that the logarithm exists.
+    let level = ((now ^ deadline) | 1).ilog2() / BITS;
     Place::new::<BITS>(level, digit::<BITS>(deadline, level))
 }
 

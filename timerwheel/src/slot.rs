@@ -97,11 +97,6 @@ impl Chunk {
     pub(crate) fn records(&self) -> &[Record] {
         &self.line.0[1..][..self.len]
     }
-
-    #[inline]
-    pub(crate) fn records_mut(&mut self) -> &mut [Record] {
-        &mut self.line.0[1..][..self.len]
-    }
 }
 
 /// Where the next record of a slot goes: `chunk * WORDS + word`. A word of 0 is none: there is no

@@ -130,7 +130,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// When the wheel holds 2<sup>32</sup> − 1024 timers.
     #[inline]
     pub fn insert(&mut self, deadline: u64, value: T) -> TimerHandle {
-        self.arm(deadline, value, Kind::Once)
+        self.arm_once(deadline, value)
     }
 
     /// [`insert`](Self::insert) that respects the [limit](Self::set_limit).

@@ -6,26 +6,27 @@ use crate::level::Place;
 use crate::store::{Armed, Entry, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
-    /// Arms where nothing has to grow; all else is left to a call in tail position, so that the
-    /// usual way neither calls nor saves anything.
+    /// Arms a one-shot where nothing has to grow; all else is left to a call in tail position, so
+    /// that the usual way neither calls nor saves anything.
     #[inline]
-    pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
+    pub(super) fn arm_once(&mut self, deadline: u64, value: T) -> TimerHandle {
         if let Some((index, entry)) = self.store.vacancy()
             && let Entry::Vacant { generation, filed: recorded } = *entry
             && let Some(filed) = self.filing.ready_place(self.now, deadline, recorded)
         {
             self.filing.file_at(filed, deadline, index, recorded);
-            let armed = self.armings;
+            let (armed, kind) = (self.armings, Kind::Once);
             *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
             self.armings += 1;
             self.store.filled();
             return TimerHandle { wheel: self.id, index, generation };
         }
-        self.arm_growing(deadline, value, kind)
+        self.arm(deadline, value, Kind::Once)
     }
 
+    /// Arms, and lets grow what has to.
     #[inline(never)]
-    fn arm_growing(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
+    pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
         self.store.make_room();
         let armed = self.next_arming();
         let Some((index, entry)) = self.store.vacancy() else { unreachable!("room has been made") };

@@ -15,32 +15,36 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.look_at_the_balance();
         }
         loop {
-            let due = self.due.front()?;
+            let DueEntry { armed, index, .. } = self.due.front()?;
             // The arming number is unique, so it proves that the entry is the one collected, and
             // was neither cancelled nor moved since.
-            let is_once = |entry: &Armed<T>| entry.armed == due.armed && entry.kind == Kind::Once;
-            if let Some(entry) = self.store.remove_if(due.index, is_once) {
-                self.due.pop_front();
-                self.spend_credit();
-                let Armed { value, generation, deadline, .. } = entry;
-                let handle = TimerHandle { wheel: self.id, index: due.index, generation };
-                let late = self.now.saturating_sub(deadline);
-                return Some(Expired { handle, value, deadline, late, missed: 0 });
+            match self.store.armed_mut(index).filter(|entry| entry.armed == armed) {
+                Some(entry) if entry.kind == Kind::Interval => return self.pop_interval(index),
+                Some(_) => return self.pop_once(index),
+                None => self.due.pop_gone(),
             }
-            if self.is_armed(due.index, due.armed) {
-                return self.pop_interval(due);
-            }
-            self.due.pop_gone();
         }
     }
 
-    fn pop_interval(&mut self, due: DueEntry) -> Option<Expired<T>> {
-        let DueEntry { deadline, index, .. } = due;
+    #[inline]
+    fn pop_once(&mut self, index: u32) -> Option<Expired<T>> {
+        let Armed { value, generation, deadline, .. } = self.store.remove_if(index, |_| true)?;
+        self.due.pop_front();
+        self.spend_credit();
+        let handle = TimerHandle { wheel: self.id, index, generation };
+        let late = self.now - deadline;
+        Some(Expired { handle, value, deadline, late, missed: 0 })
+    }
+
+    #[inline]
+    fn pop_interval(&mut self, index: u32) -> Option<Expired<T>> {
         let (entry, rhythm) = self.store.interval_mut(index)?;
         // The caller's code runs first: if it panics, the entry is still due and nothing has
         // changed.
         let value = self.clone?(&entry.value);
         self.due.pop_front();
+        let deadline = entry.deadline;
+        let late = self.now - deadline;
         let skip = deadline < self.skip_before;
         let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
         entry.deadline = next;
@@ -48,7 +52,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         entry.filed = self.filing.file(self.now, next, index, Place::NONE);
         self.armings += 1;
         let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
-        let late = self.now.saturating_sub(deadline);
         Some(Expired { handle, value, deadline, late, missed })
     }
 
