@@ -124,7 +124,7 @@ const EVENTS_PER_TURN: usize = 1024;
 const COMMANDS_WAITING: usize = 4096;
 
 /// How often figures are published at most: a busy loop has better things to do after every turn.
-/// What the last turn of a busy time has counted is published when this has passed.
+/// What the last turn of a busy time has counted is published when this has passed once more.
 const PUBLISH_EVERY: Duration = Duration::from_millis(10);
 
 const WAKE: Token = Token(0);
@@ -296,8 +296,7 @@ impl<H: Handler> EventLoop<H> {
         }
         let timers = self.timers.timeout(self.now);
         if self.unpublished {
-            let left = self.publish_at.saturating_duration_since(self.now);
-            return Some(timers.map_or(left, |timers| timers.min(left)));
+            return Some(timers.map_or(PUBLISH_EVERY, |timers| timers.min(PUBLISH_EVERY)));
         }
         timers
     }

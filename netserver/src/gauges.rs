@@ -1,5 +1,5 @@
 //! What the loops of a process count, for whoever asks. Each loop writes its own figures, with plain
-//! stores and without a lock; the reader adds them up. They are 10 ms old at most: a loop writes
+//! stores and without a lock; the reader adds them up. They are 20 ms old at most: a loop writes
 //! them after a turn unless it has just done so, and then a little later.
 
 use std::fmt;
@@ -63,7 +63,7 @@ impl Gauges {
         &self.hub
     }
 
-    /// All loops together, each as of 10 ms ago at most.
+    /// All loops together, each as of 20 ms ago at most.
     pub fn total(&self) -> LoopStats {
         self.iter().fold(LoopStats::default(), LoopStats::and)
     }

@@ -11,7 +11,7 @@
 //! ```
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cause::Cause;
 use crate::context::ConnId;
@@ -85,7 +85,9 @@ pub struct Request<'a> {
     pub(crate) trailers: Fields<'a>,
     pub(crate) id: ConnId,
     pub(crate) peer: Option<SocketAddr>,
-    pub(crate) deadline: Option<Instant>,
+    /// When it was handed over, and how long the handler has from then on.
+    pub(crate) now: Instant,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl<'a> Request<'a> {
@@ -167,7 +169,7 @@ impl<'a> Request<'a> {
 
     /// When the server answers 503 in the handler's place; `None` if never.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.timeout.and_then(|timeout| self.now.checked_add(timeout))
     }
 }
 

@@ -230,7 +230,8 @@ impl Conn {
             trailers,
             id: cx.id,
             peer: cx.peer,
-            deadline: cx.handler_deadline(),
+            now: cx.now,
+            timeout: cx.handler_timeout(),
         };
         // A panic has been answered there.
         let _ = self.hand_over(turn, cx, |reply| handler.on_request(&request, reply));

@@ -191,8 +191,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.expiring {
             self.expire(now);
         }
-        self.go_on_draining(now);
-        self.collect_leases(now);
+        if self.drain.is_some() {
+            self.go_on_draining(now);
+        }
+        if self.leases.is_some() {
+            self.collect_leases(now);
+        }
         if self.check.is_exact() {
             self.check.arm_for(self.next_check(now), timers);
         }

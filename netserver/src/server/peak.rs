@@ -8,8 +8,8 @@ use super::Server;
 /// Slots that may be looked at for each connection that has ended.
 const EARNED: usize = 16;
 
-/// Fewer slots than these are kept: tens of kilobytes.
-const LEAST: usize = 64;
+/// Fewer slots than these are kept: half a megabyte.
+const LEAST: usize = 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Peak {

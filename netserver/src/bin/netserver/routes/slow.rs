@@ -54,6 +54,9 @@ impl Sleepers {
 
     /// A connection has ended, and nobody waits for its answers.
     pub(super) fn forget(&mut self, connection: ConnId) {
+        if self.waiting.is_empty() {
+            return;
+        }
         for (_, timer) in self.waiting.remove(&connection).unwrap_or_default() {
             timer.cancel();
         }
