@@ -2,6 +2,7 @@
 // Each test file compiles this for itself and uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod agree;
 pub mod probe;
 
 use std::time::{Duration, Instant, SystemTime};
