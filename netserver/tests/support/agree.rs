@@ -13,7 +13,7 @@ impl Handler for Echo {
         let head = request.head();
         let mut said = format!("{} {} {}\n", head.method(), head.target(), head.host());
         for (name, value) in head.fields().iter().chain(request.trailers().iter()) {
-            said += &format!("{name}={}\n", value.escape_ascii());
+            said.extend([name, "=", &value.escape_ascii().to_string(), "\n"]);
         }
         said += &request.body().escape_ascii().to_string();
         reply.send(Response::new(Status::OK).body(said.as_bytes()));
