@@ -110,7 +110,7 @@ fn print_loads(plan: Plan, servers: &[Running]) {
 
 fn print_memory(connections: usize) {
     let title = format!("Memory: bytes per connection, of {connections}");
-    let columns = ["idle", "half-a-head", "left-a-second-later"];
+    let columns = ["idle", "half-a-head", "left-after-1s"];
     print_header(&title, &columns.map(str::to_owned));
     for peer in peers::ALL {
         let per_connection = |sent: &[u8]| {
@@ -129,7 +129,7 @@ fn print_memory(connections: usize) {
         };
         let (idle, left) = per_connection(load::REQUEST);
         let (half, _) = per_connection(&load::REQUEST[..20]);
-        println!("{:<20}{idle:>18}{half:>18}{left:>22}", peer.name);
+        println!("{:<20}{idle:>18}{half:>18}{left:>18}", peer.name);
     }
 }
 
