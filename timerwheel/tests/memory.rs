@@ -3,7 +3,7 @@
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use timerwheel::{TimerHandle, TimerWheel};
+use timerwheel::{Interval, TimerHandle, TimerWheel};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -22,6 +22,7 @@ fn memory_is_bounded() {
     moving_runs_in_constant_memory();
     what_mass_cancels_leave_is_bounded_and_can_be_given_back();
     a_timer_costs_at_most_48_bytes();
+    what_the_wheel_says_of_its_memory_is_so();
 }
 
 fn arm_and_cancel_runs_in_constant_memory() {
@@ -97,7 +98,30 @@ fn a_timer_costs_at_most_48_bytes() {
         }
         let each = held(&region) / isize::try_from(timers).unwrap();
         assert!(each <= 48, "{each} bytes each for {timers}");
-        let counted = wheel.heap_bytes().cast_signed() - held(&region);
-        assert!(counted.abs() < 64 * 1024, "what the wheel says of itself is off by {counted}");
+        assert_eq!(wheel.heap_bytes().cast_signed(), held(&region), "what it says of itself");
     }
+}
+
+/// With something of every kind: intervals, a queue of what is due, slots of several levels.
+fn what_the_wheel_says_of_its_memory_is_so() {
+    let region = Region::new(GLOBAL);
+    let mut wheel = TimerWheel::new(0);
+    assert_eq!(wheel.heap_bytes().cast_signed(), held(&region), "empty");
+    let handles: Vec<_> = (0..5_000_u64).map(|n| wheel.insert(1 + n * n, n)).collect();
+    let handles_take = handles.capacity() * size_of::<TimerHandle>();
+    let said = |wheel: &TimerWheel<u64>| (wheel.heap_bytes() + handles_take).cast_signed();
+    for period in 1..3_000 {
+        wheel.insert_interval(Interval::new(period, period).expect("not zero"), period);
+    }
+    assert_eq!(said(&wheel), held(&region), "armed");
+    for handle in handles.iter().step_by(2) {
+        wheel.cancel(*handle);
+    }
+    wheel.advance(5_000);
+    assert_eq!(said(&wheel), held(&region), "with a queue of what is due");
+    while wheel.pop_expired().is_some() {}
+    assert_eq!(said(&wheel), held(&region), "after that");
+    wheel.clear();
+    wheel.shrink_to_fit();
+    assert_eq!(said(&wheel), held(&region), "given back");
 }
