@@ -4,7 +4,7 @@ use super::{Conn, Reading, Rules};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::{Handler, Request};
-use crate::http::{FieldSlots, Fields, Framing, Head, Reject, Scan, find_head};
+use crate::http::{Fields, Framing, Head, Reject, Scan, find_head};
 use crate::reply::{Arrival, Panicked, Reply, Shape, Ticket, Turn, guarded};
 use crate::track::Class;
 
@@ -154,9 +154,8 @@ impl Conn {
     ) -> Step {
         let Reading::Head(scan) = &mut self.reading else { return Step::Used(0) };
         let limits = cx.head_limits();
-        let mut slots = FieldSlots::new();
         if scan.is_new()
-            && let Some((parsed, end)) = Head::parse_whole(bytes, &mut slots, limits)
+            && let Some((parsed, end)) = Head::parse_whole(bytes, limits)
         {
             let (head, rest) = bytes.split_at(end);
             return Step::Used(end + self.begin(&parsed, head, rest, handler, cx));
@@ -170,7 +169,7 @@ impl Conn {
             }
         };
         let (head, rest) = bytes.split_at(end);
-        match Head::parse(head, &mut slots, limits) {
+        match Head::parse(head, limits) {
             Ok(parsed) => Step::Used(end + self.begin(&parsed, head, rest, handler, cx)),
             Err(reject) => {
                 self.refuse(reject, Cause::ParseError, cx);
@@ -225,7 +224,7 @@ impl Conn {
     ) {
         self.reading = self.after_message(turn.shape);
         let request = Request {
-            head: *head,
+            head,
             body,
             trailers,
             id: cx.id,

@@ -82,10 +82,12 @@ impl Outgoing {
         if turn.number == self.front {
             self.write_interim();
             let connection = self.connection(cx);
-            let (out, date) = (self.out.buffer(), cx.date.text(cx.now));
-            match Draft::write_now(out, &response, coding, body, date, connection) {
+            let (out, lines) = (self.out.buffer(), cx.date.lines(cx.now, connection));
+            match Draft::write_now(out, &response, coding, body, lines) {
                 Ok(()) => self.complete_front(turn.early),
-                Err(reject) => self.refuse(turn, reject, Cause::Handler, date),
+                Err(reject) => {
+                    self.refuse(turn, reject, Cause::Handler, cx.date.text(cx.now));
+                }
             }
         } else {
             match Draft::new(&response, coding, body) {
@@ -375,15 +377,10 @@ impl Outgoing {
 
     /// The response whose turn it is, is in the output to its end.
     pub(super) fn complete_front(&mut self, early: bool) {
-        let slot = self.slots.pop_front();
-        if slot.is_some() && self.slots.is_empty() {
-            // An idle connection owns nothing.
-            self.slots = VecDeque::new();
-        }
-        self.held -= slot.as_ref().map_or(0, Slot::held);
         let number = self.front;
         self.front += 1;
-        let early = early || slot.is_some_and(|slot| slot.receiving);
+        // Without a slot there is nothing more to be known of it.
+        let early = early || (!self.slots.is_empty() && self.drop_front_slot());
         if early {
             self.end_after(number, Cause::Handler);
         }
@@ -392,5 +389,16 @@ impl Outgoing {
         {
             self.end(last.cause, early);
         }
+    }
+
+    /// Whether its request has not arrived in full.
+    fn drop_front_slot(&mut self) -> bool {
+        let slot = self.slots.pop_front();
+        if self.slots.is_empty() {
+            // An idle connection owns nothing.
+            self.slots = VecDeque::new();
+        }
+        self.held -= slot.as_ref().map_or(0, Slot::held);
+        slot.is_some_and(|slot| slot.receiving)
     }
 }
