@@ -5,7 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use httpdate::HttpDate;
 
-use super::encode::{Connection, about_connection};
+use super::encode::{Connection, about_connection, start};
+use super::opening::Opening;
+use super::reject::Reject;
+use super::response::Response;
 
 /// The current date as an IMF-fixdate. It reads no clock: it is told once which wall-clock time an
 /// `Instant` stands for, and counts on from there with the `now` of each call.
@@ -30,6 +33,8 @@ pub struct DateCache {
     /// responses of a second they are the same.
     lines: Vec<u8>,
     about: Option<Connection>,
+    /// The same once more with all that was before it in the last response.
+    opening: Opening,
 }
 
 impl DateCache {
@@ -45,6 +50,7 @@ impl DateCache {
             text: [b' '; DateCache::LEN],
             lines: Vec::new(),
             about: None,
+            opening: Opening::default(),
         };
         cache.format(now);
         cache
@@ -72,6 +78,40 @@ impl DateCache {
         &self.lines
     }
 
+    /// Appends how a response begins: all but its framing. Leaves `out` as it was on error.
+    #[inline]
+    pub(crate) fn open(
+        &mut self,
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
+        about: Connection,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        if now < self.stale_at
+            && let Some(opening) = self.opening.of(response, about)
+        {
+            out.extend_from_slice(opening);
+            return Ok(());
+        }
+        self.open_anew(out, response, about, now)
+    }
+
+    fn open_anew(
+        &mut self,
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
+        about: Connection,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let before = out.len();
+        let fields_at = start(out, response)?;
+        let fields_length = out.len() - fields_at;
+        out.extend_from_slice(self.lines(now, about));
+        let (fields_at, bytes) = (fields_at - before, &out[before..]);
+        self.opening.keep(response, about, fields_at, fields_length, bytes);
+        Ok(())
+    }
+
     #[cold]
     fn write_lines(&mut self, now: Instant, about: Connection) {
         let text = *self.text(now);
@@ -91,6 +131,7 @@ impl DateCache {
         let second_left = 1_000_000_000 - u64::from(since_epoch.subsec_nanos());
         self.stale_at = now + Duration::from_nanos(second_left);
         self.about = None;
+        self.opening.forget();
         // Cannot fail: an IMF-fixdate has 29 bytes until the year 9999.
         let _ = write!(&mut self.text[..], "{}", HttpDate::from(second));
     }

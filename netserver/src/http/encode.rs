@@ -4,7 +4,9 @@
 //! are known only when it is this response's turn; the framing. A response that must wait for its
 //! turn is kept as a [`Draft`] with a gap for the second part.
 
-use super::bytes::{TOKEN, field_value_run};
+use std::time::Instant;
+
+use super::bytes::{is_field_value, is_token};
 use super::date::DateCache;
 use super::head::Version;
 use super::reject::Reject;
@@ -96,18 +98,19 @@ impl Draft {
         self.bytes.len()
     }
 
-    /// Appends a response whose turn it is, without a detour; `lines` as of [`Draft::write`].
+    /// Appends a response whose turn it is, without a detour.
+    #[inline]
     pub(crate) fn write_now(
         out: &mut Vec<u8>,
         response: &Response<'_>,
         coding: Coding,
         body: &[u8],
-        lines: &[u8],
+        connection: Connection,
+        (date, now): (&mut DateCache, Instant),
     ) -> Result<(), Reject> {
         // One growth at most; an estimate that is too low costs nothing but another.
         out.reserve(256 + body.len());
-        start(out, response)?;
-        out.extend_from_slice(lines);
+        date.open(out, response, connection, now)?;
         finish(out, coding);
         out.extend_from_slice(body);
         Ok(())
@@ -157,9 +160,9 @@ pub(crate) fn encode_last_chunk(out: &mut Vec<u8>, trailers: &[u8]) {
 }
 
 /// Appends one field line, if it can be sent and is not the server's own.
+#[inline]
 pub(crate) fn encode_field(out: &mut Vec<u8>, name: &str, value: &str) -> Result<(), Reject> {
-    let (name_bytes, value_bytes) = (name.as_bytes(), value.as_bytes());
-    let clean = TOKEN.have_all(name_bytes) && field_value_run(value_bytes) == value.len();
+    let clean = is_token(name.as_bytes()) && is_field_value(value.as_bytes());
     if name.is_empty() || !clean {
         return Err(Reject::Handler);
     }
@@ -172,26 +175,29 @@ pub(crate) fn encode_field(out: &mut Vec<u8>, name: &str, value: &str) -> Result
     Ok(())
 }
 
-/// Status line and the handler's fields. Leaves `out` as it was on error.
-fn start(out: &mut Vec<u8>, response: &Response<'_>) -> Result<(), Reject> {
+/// Status line and the handler's fields, and where those begin. Leaves `out` as it was on error.
+pub(super) fn start(out: &mut Vec<u8>, response: &Response<'_>) -> Result<usize, Reject> {
     let before = out.len();
     status_line(out, response.status);
+    let fields_at = out.len();
     for (name, value) in response.fields {
         if let Err(reject) = encode_field(out, name, value) {
             out.truncate(before);
             return Err(reject);
         }
     }
-    Ok(())
+    Ok(fields_at)
 }
 
+#[inline]
 fn status_line(out: &mut Vec<u8>, status: Status) {
     // The one line of nearly every response, in one copy.
     if status == Status::OK {
         return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
     }
     out.extend_from_slice(b"HTTP/1.1 ");
-    push_decimal(out, u64::from(status.code()));
+    let code = status.code();
+    out.extend([code / 100, code / 10 % 10, code % 10].map(|number| digit(number.into())));
     out.push(b' ');
     out.extend_from_slice(status.reason().as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -204,8 +210,7 @@ pub(super) fn about_connection(out: &mut Vec<u8>, connection: Connection) {
         }
         Connection::KeepAlive { seconds } => {
             out.extend_from_slice(b"Connection: keep-alive\r\nKeep-Alive: timeout=");
-            push_decimal(out, seconds);
-            out.extend_from_slice(b"\r\n");
+            push_decimal_line(out, seconds);
         }
         Connection::Close => out.extend_from_slice(b"Connection: close\r\n"),
         Connection::Upgrade => out.extend_from_slice(b"Connection: Upgrade\r\n"),
@@ -214,12 +219,13 @@ pub(super) fn about_connection(out: &mut Vec<u8>, connection: Connection) {
 }
 
 /// Framing and the empty line.
+#[inline]
 fn finish(out: &mut Vec<u8>, coding: Coding) {
     match coding {
         Coding::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
-            push_decimal(out, length);
-            out.extend_from_slice(b"\r\n\r\n");
+            push_decimal_line(out, length);
+            out.extend_from_slice(b"\r\n");
         }
         Coding::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n"),
         Coding::None | Coding::UntilClose => out.extend_from_slice(b"\r\n"),
@@ -237,28 +243,26 @@ fn is_servers_own(name: &str) -> bool {
     name.eq_ignore_ascii_case(own)
 }
 
-/// `number` in decimal. `write!` would do, at ten times the cost.
-fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    while number >= 100 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&two_digits(number % 100));
-        number /= 100;
+/// `number` in decimal, and the end of the line. `write!` would do, at ten times the cost.
+#[inline]
+fn push_decimal_line(out: &mut Vec<u8>, mut number: u64) {
+    let mut line = *b"00000000000000000000\r\n";
+    let mut at = line.len() - 2;
+    while number >= 10 {
+        at -= 1;
+        line[at] = digit(number % 10);
+        number /= 10;
     }
-    let last = two_digits(number);
-    if number < 10 {
-        out.push(last[1]);
-    } else {
-        out.extend_from_slice(&last);
-    }
-    out.extend_from_slice(&digits[at..]);
+    at -= 1;
+    line[at] = digit(number);
+    out.extend_from_slice(&line[at..]);
 }
 
-/// Of a number below 100.
-#[expect(clippy::cast_possible_truncation, reason = "each is one digit")]
-fn two_digits(number: u64) -> [u8; 2] {
-    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
+/// Of a number below ten.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "it is below ten")]
+const fn digit(number: u64) -> u8 {
+    b'0' + number as u8
 }
 
 fn push_hex(out: &mut Vec<u8>, mut number: u64) {
@@ -276,25 +280,30 @@ fn push_hex(out: &mut Vec<u8>, mut number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant, SystemTime};
+    use std::time::{Duration, SystemTime};
 
     use super::{
-        Coding, Connection, DateCache, Draft, Reject, Response, Status, Version, encode_chunk,
-        push_decimal,
+        Coding, Connection, DateCache, Draft, Instant, Reject, Response, Status, Version,
+        encode_chunk, push_decimal_line,
     };
 
     fn encoded(response: &Response<'_>, coding: Coding, connection: Connection) -> String {
         let (system, now) =
             (SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777), Instant::now());
         let mut date = DateCache::new(system, now);
-        let lines = date.lines(now, connection);
-        let mut now = Vec::new();
-        Draft::write_now(&mut now, response, coding, response.body, lines).unwrap();
+        let mut direct = Vec::new();
+        let mut write = || {
+            let date = (&mut date, now);
+            Draft::write_now(&mut direct, response, coding, response.body, connection, date)
+        };
+        (write().unwrap(), write().unwrap());
+        let (first, second) = direct.split_at(direct.len() / 2);
+        assert_eq!(first, second, "a response differs from the same one before it");
         let mut later = Vec::new();
         let draft = Draft::new(response, coding, response.body).unwrap();
-        draft.write(&mut later, lines);
-        assert_eq!(now, later, "a draft differs from a direct response");
-        String::from_utf8(now).unwrap()
+        draft.write(&mut later, date.lines(now, connection));
+        assert_eq!(second, later, "a draft differs from a direct response");
+        String::from_utf8(later).unwrap()
     }
 
     #[test]
@@ -331,9 +340,46 @@ mod tests {
             let fields = [field];
             let response = Response::new(Status::OK).fields(&fields);
             let mut out = b"before".to_vec();
-            let result = Draft::write_now(&mut out, &response, Coding::None, b"", b"");
+            let now = Instant::now();
+            let date = (&mut DateCache::new(SystemTime::now(), now), now);
+            let result =
+                Draft::write_now(&mut out, &response, Coding::None, b"", Connection::Close, date);
             assert_eq!((result, out), (Err(Reject::Handler), b"before".to_vec()));
         }
+    }
+
+    #[test]
+    fn a_response_is_not_taken_for_the_one_before() {
+        let (now, mut out) = (Instant::now(), Vec::new());
+        let mut date = DateCache::new(SystemTime::UNIX_EPOCH, now);
+        let mut write = |status, fields: &[(&str, &str)], connection| {
+            out.clear();
+            let response = Response::new(status).fields(fields);
+            let date = (&mut date, now);
+            Draft::write_now(&mut out, &response, Coding::None, b"", connection, date)?;
+            let text = String::from_utf8_lossy(&out);
+            Ok(text.replace("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "|"))
+        };
+        let open = Connection::KeepAlive { seconds: 0 };
+        let mut write_ok = |fields: &[(&str, &str)]| write(Status::OK, fields, open);
+        let of =
+            |lines: &str| Ok(format!("HTTP/1.1 200 OK\r\n{lines}|Connection: keep-alive\r\n\r\n"));
+        // Each has something in common with the one before.
+        assert_eq!(write_ok(&[("A", "1"), ("B", "2")]), of("A: 1\r\nB: 2\r\n"));
+        assert_eq!(write_ok(&[("A", "1\r\nB: 2")]), Err(Reject::Handler));
+        assert_eq!(write_ok(&[("A", "1: 2")]), of("A: 1: 2\r\n"));
+        assert_eq!(write_ok(&[("A: 1", "2")]), Err(Reject::Handler));
+        assert_eq!(write_ok(&[("A", "1: 3")]), of("A: 1: 3\r\n"));
+        assert_eq!(write_ok(&[("A", "1:"), ("B", "3")]), of("A: 1:\r\nB: 3\r\n"));
+        assert_eq!(write_ok(&[("Date", "x")]), of(""));
+        assert_eq!(write_ok(&[("Date", "Thu")]), of(""));
+        assert_eq!(write_ok(&[]), of(""));
+        let long = "x".repeat(5000);
+        assert_eq!(write_ok(&[("A", &long)]), of(&format!("A: {long}\r\n")));
+        let other = write(Status::NOT_FOUND, &[], Connection::Close);
+        assert_eq!(other, Ok("HTTP/1.1 404 Not Found\r\n|Connection: close\r\n\r\n".into()));
+        let other = write(Status::NOT_FOUND, &[], open);
+        assert_eq!(other, Ok("HTTP/1.1 404 Not Found\r\n|Connection: keep-alive\r\n\r\n".into()));
     }
 
     #[test]
@@ -356,8 +402,8 @@ mod tests {
     fn numbers_are_written_as_std_writes_them() {
         for number in [0, 9, 10, 99, 100, 101, 255, 1000, 1001, 65_536, u64::MAX] {
             let mut out = Vec::new();
-            push_decimal(&mut out, number);
-            assert_eq!(out, number.to_string().as_bytes());
+            push_decimal_line(&mut out, number);
+            assert_eq!(out, format!("{number}\r\n").as_bytes());
         }
         let mut out = Vec::new();
         encode_chunk(&mut out, &[b'x'; 26]);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 use super::bytes::TOKEN;
-use super::quick;
+use super::quick::{self, Before};
 use super::reject::Reject;
 use super::scan::{BareLf, Scan};
 use super::semantics::Semantics;
@@ -35,7 +35,7 @@ pub struct Head<'a> {
 impl<'a> Head<'a> {
     /// Parses a complete head, as delimited by [`find_head`].
     pub(crate) fn parse(bytes: &'a [u8], limits: HeadLimits) -> Result<Self, Reject> {
-        if let Some((head, _)) = Head::parse_whole(bytes, limits) {
+        if let Some((head, _)) = Head::parse_whole(bytes, limits, &mut Before::default()) {
             return Ok(head);
         }
         Head::judge(bytes, limits)
@@ -44,8 +44,13 @@ impl<'a> Head<'a> {
     /// Parses a head that is there from its first byte to its last, as nearly all are, without
     /// looking for its end first. `None` if it is not all there or anything is wrong with it:
     /// which of that, and what, [`find_head`] and [`parse`](Self::parse) say.
-    pub(crate) fn parse_whole(bytes: &'a [u8], limits: HeadLimits) -> Option<(Self, usize)> {
-        quick::parse(&bytes[..bytes.len().min(limits.size)], limits.fields)
+    #[inline]
+    pub(crate) fn parse_whole(
+        bytes: &'a [u8],
+        limits: HeadLimits,
+        before: &mut Before<'a>,
+    ) -> Option<(Self, usize)> {
+        quick::parse(&bytes[..bytes.len().min(limits.size)], limits.fields, before)
     }
 
     /// Says what is wrong with a complete head.
@@ -81,6 +86,21 @@ impl<'a> Head<'a> {
             fields,
             semantics,
         })
+    }
+
+    /// The long way to a verdict: what it says in full of a head that is right, and how long that
+    /// is. `None` if this is no head to begin with, but an empty line.
+    #[cfg(test)]
+    pub(super) fn judge_for_test(
+        bytes: &[u8],
+        limits: HeadLimits,
+    ) -> Option<Option<(String, usize)>> {
+        if bytes.starts_with(b"\r") || bytes.starts_with(b"\n") {
+            return None;
+        }
+        let end = find_head(&mut Scan::default(), bytes, limits).ok().flatten();
+        let judged = end.and_then(|end| Some((Head::judge(&bytes[..end], limits).ok()?, end)));
+        Some(judged.map(|(head, end)| (format!("{head:?}"), end)))
     }
 
     /// The method, as sent: methods are case-sensitive (RFC 9110 section 9.1).
@@ -353,7 +373,7 @@ fn check_line(line: &[u8]) -> Result<(), Reject> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, HeadLimits, Reject, Scan, find_head};
+    use super::{Before, Head, HeadLimits, Reject, Scan, find_head};
 
     const LIMITS: HeadLimits = HeadLimits { size: 1024, fields: 4 };
 
@@ -365,7 +385,7 @@ mod tests {
             None => find_head(&mut scan, bytes, LIMITS)?,
         };
         let judged = end.map(|end| Head::judge(&bytes[..end], LIMITS)).transpose()?;
-        let whole = Head::parse_whole(bytes, LIMITS);
+        let whole = Head::parse_whole(bytes, LIMITS, &mut Before::default());
         assert_eq!(whole.map(|(_, end)| end), end, "at once, and one after the other");
         // And they agree on every part.
         let parsed = whole.map(|(head, _)| head);

@@ -21,6 +21,7 @@ mod chunked;
 mod date;
 mod encode;
 mod head;
+mod opening;
 mod quick;
 mod reject;
 mod response;
@@ -42,5 +43,6 @@ pub(crate) use encode::{
     encode_last_chunk, encode_reject,
 };
 pub(crate) use head::{HeadLimits, find_head};
+pub(crate) use quick::Before;
 pub(crate) use scan::Scan;
 pub(crate) use semantics::Framing;

@@ -88,6 +88,7 @@ enum Coding {
 
 impl Seen {
     /// Dispatches on the length first: most fields match no arm and cost one comparison.
+    #[inline]
     pub(super) fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reject> {
         match name.len() {
             4 if is(name, b"host") => {
@@ -142,6 +143,7 @@ impl Seen {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn judge(&self, method: &[u8], version: Version) -> Result<Semantics, Reject> {
         if version == Version::Http11 && !self.host {
             return Err(Reject::Host);

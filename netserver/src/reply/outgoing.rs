@@ -65,6 +65,7 @@ impl Outgoing {
     // Answers, from Reply and Flow.
 
     /// Sends a whole response, now or in its turn.
+    #[inline]
     pub(crate) fn send(&mut self, turn: Turn, response: &Response<'_>, cx: &mut Context<'_>) {
         let status = response.status;
         let tunnel = turn.shape.method == Method::Connect && status.is_success();
@@ -82,8 +83,8 @@ impl Outgoing {
         if turn.number == self.front {
             self.write_interim();
             let connection = self.connection(cx);
-            let (out, lines) = (self.out.buffer(), cx.date.lines(cx.now, connection));
-            match Draft::write_now(out, &response, coding, body, lines) {
+            let (out, date) = (self.out.buffer(), (&mut *cx.date, cx.now));
+            match Draft::write_now(out, &response, coding, body, connection, date) {
                 Ok(()) => self.complete_front(turn.early),
                 Err(reject) => {
                     self.refuse(turn, reject, Cause::Handler, cx.date.text(cx.now));
@@ -376,6 +377,7 @@ impl Outgoing {
     }
 
     /// The response whose turn it is, is in the output to its end.
+    #[inline]
     pub(super) fn complete_front(&mut self, early: bool) {
         let number = self.front;
         self.front += 1;
