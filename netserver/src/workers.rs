@@ -185,7 +185,8 @@ impl Workers {
         let run = move || {
             // Declared first, so that it goes last, with the loop gone.
             let _ended = CallOnDrop(&*on_end);
-            let event_loop = EventLoop::start(index, gauges, source, |links| build(links), clock::now());
+            let event_loop =
+                EventLoop::start(index, gauges, source, |links| build(links), clock::now());
             let event_loop = match event_loop {
                 Ok(event_loop) => event_loop,
                 Err(error) => {
