@@ -10,6 +10,7 @@ use crate::context::{ConnId, Context};
 use crate::http::DateCache;
 use crate::net::{ProxyHeader, Ready, Stream};
 use crate::settings::Settings;
+use crate::trace::Trace;
 use crate::track::Class;
 use crate::upgraded::Leased;
 
@@ -45,6 +46,8 @@ pub(super) struct Connection {
     pub(super) pending: Option<Box<Pending>>,
     /// Held for as long as it is here.
     _seat: Seat,
+    /// What is told of it to who listens.
+    pub(super) trace: Trace,
     /// When the requests under way came; empty for those answered in the turn they came in.
     pub(super) waits: Waits,
 }
@@ -75,6 +78,7 @@ impl Connection {
             proxy_header: None,
             pending: None,
             _seat: seat,
+            trace: Trace::opened(id, peer, Phase::FirstByte),
             waits: Waits::default(),
         }
     }

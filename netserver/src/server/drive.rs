@@ -41,6 +41,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let connection = self.connections.get_mut(key as usize)?;
         let requests = connection.conn.requests();
         connection.conn.lend_output(&mut self.buffers.output);
+        let _inside = connection.trace.enter();
         let mut cx = connection.context(&self.settings, &mut self.date, now);
         let outcome = act(connection, &mut self.handler, &mut cx);
         let steps = (0..STEPS_PER_TURN).take_while(|_| matches!(self.step(key, now), Step::On));
@@ -121,7 +122,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if let Some(end) = connection.conn.end()
             && end.how == How::Close
         {
-            return self.remove(key, end.cause);
+            return self.remove(key, end.cause, now);
         }
         if connection.conn.gives_up_socket() {
             self.hand_over(key, now);
@@ -139,6 +140,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let before = connection.enter(phase, begun, now);
         self.tracker.apply(key, changes, now);
         if phase != before {
+            connection.trace.phase(before, phase);
             self.count_phase(before, false);
             self.count_phase(phase, true);
         }
@@ -153,7 +155,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     }
 
     /// The connection has ended: its socket closes, its links go, its slot is another's.
-    fn remove(&mut self, key: u32, cause: Cause) {
+    fn remove(&mut self, key: u32, cause: Cause, now: Instant) {
         let mut connection = self.connections.remove(key as usize);
         connection.stream.unwatch(&self.registry);
         self.tracker.remove(key);
@@ -167,7 +169,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
             requests: connection.conn.requests(),
             bytes_in: connection.conn.bytes_in(),
             bytes_out: connection.conn.bytes_out(),
+            age: now.saturating_duration_since(connection.accepted),
         };
+        connection.trace.closed(&closed);
         // The socket is closed before the handler hears of it, so that it may count on that.
         drop(connection);
         self.shrink_if_earned();
