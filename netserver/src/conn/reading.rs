@@ -200,7 +200,7 @@ impl Conn {
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> usize {
-        self.had_head = true;
+        self.requests += 1;
         let number = self.outgoing.begun();
         let semantics = head.semantics();
         if !semantics.keep_alive {
@@ -396,12 +396,6 @@ impl Conn {
         matches!(self.reading, Reading::Between)
             && self.outgoing.begun() == 0
             && self.incoming.is_none()
-    }
-
-    /// A body is arriving for a request that has no slot, so that it is not counted there.
-    pub(super) fn has_slotless_body(&self) -> bool {
-        let begun = self.outgoing.begun();
-        self.incoming.as_ref().is_some_and(|incoming| incoming.turn.number == begun)
     }
 }
 
