@@ -31,6 +31,7 @@ pub(crate) struct Log {
     pub(crate) requests: Vec<String>,
     pub(crate) gone: Vec<Ticket>,
     pub(crate) upgraded: Vec<Upgraded>,
+    pub(crate) deadlines: Vec<Option<Instant>>,
 }
 
 impl Seen {
@@ -46,6 +47,11 @@ impl Seen {
 
     pub(crate) fn causes(&self) -> Vec<Cause> {
         std::mem::take(&mut self.0.borrow_mut().closed)
+    }
+
+    /// The deadlines of the requests that were put off, as those see them.
+    pub(crate) fn deadlines(&self) -> Vec<Option<Instant>> {
+        std::mem::take(&mut self.0.borrow_mut().deadlines)
     }
 
     /// The requests that were told that their client is gone.
@@ -90,6 +96,7 @@ impl Handler for App {
         log.borrow_mut().requests.push(request.target().to_owned());
         match request.path() {
             "/later" => {
+                log.borrow_mut().deadlines.push(request.deadline());
                 let ticket = reply.later();
                 log.borrow_mut().tickets.push(ticket);
             }
