@@ -64,6 +64,12 @@ impl Seen {
         std::mem::take(&mut self.0.borrow_mut().ended)
     }
 
+    /// The oldest socket that was given away, if there is one.
+    pub(crate) fn next_upgraded(&self) -> Option<Upgraded> {
+        let upgraded = &mut self.0.borrow_mut().upgraded;
+        (!upgraded.is_empty()).then(|| upgraded.remove(0))
+    }
+
     pub(crate) fn upgraded(&self) -> Upgraded {
         self.0.borrow_mut().upgraded.remove(0)
     }
