@@ -250,6 +250,13 @@ impl Conn {
         self.read_no_more();
     }
 
+    /// The peer has reset the connection, or the network has broken it. While lingering that is as
+    /// good an end as any, and the cause is what the connection ended for before.
+    pub fn break_off(&mut self) {
+        let over = self.outgoing.ending().filter(|_| matches!(self.reading, Reading::Lingering));
+        self.abort(over.map_or(Cause::PeerReset, |ending| ending.cause));
+    }
+
     /// The socket has taken the first `n` bytes of [`output`](Conn::output).
     pub fn wrote(&mut self, n: usize) {
         self.bytes_out += n as u64;
