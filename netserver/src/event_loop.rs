@@ -200,7 +200,7 @@ impl<H: Handler> EventLoop<H> {
         let server = build(links).start(source, host)?;
         let events = Events::with_capacity(EVENTS_PER_TURN);
         let stats = LoopStats::default();
-        Ok(Self {
+        let mut it = Self {
             server,
             #[cfg(feature = "live")]
             live,
@@ -216,7 +216,10 @@ impl<H: Handler> EventLoop<H> {
             publish_at: now,
             unpublished: false,
             stopped: false,
-        })
+        };
+        // Or its server would not be counted before its first turn.
+        it.publish();
+        Ok(it)
     }
 
     // Inputs.
@@ -281,6 +284,7 @@ impl<H: Handler> EventLoop<H> {
         #[cfg(feature = "live")]
         self.live.turn(&mut self.server, &mut self.timers, now);
         self.server.turn(&mut self.timers, now);
+        self.stats.turns += 1;
         self.publish();
         Ok(())
     }
@@ -351,7 +355,6 @@ impl<H: Handler> EventLoop<H> {
     }
 
     fn publish(&mut self) {
-        self.stats.turns += 1;
         self.unpublished = self.now < self.publish_at && !self.is_done();
         if self.unpublished {
             return;
@@ -362,6 +365,8 @@ impl<H: Handler> EventLoop<H> {
         self.stats.servers = u64::from(!self.server.is_closed());
         self.stats.server_timers = self.server.timer_entries() as u64;
         self.gauges.publish(self.index, &mut self.stats);
+        #[cfg(feature = "live")]
+        self.gauges.hub().published(&self.gauges, self.now);
     }
 }
 

@@ -9,3 +9,6 @@ mod listening;
 mod process;
 mod refusing;
 mod routes;
+mod status;
+mod telling;
+mod top;
