@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use netserver::live::Access;
 use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 
 use crate::listen::Listen;
 use crate::top;
-use crate::units::{duration, memory_size, size};
+use crate::units::{count, duration, memory_size, size, threads};
 
 /// What the process is to do.
 #[derive(Debug)]
@@ -76,64 +76,109 @@ pub(crate) struct Options {
 
     /// Event loops, each on a thread; with a socket of its own on IP:PORT, and otherwise sharing
     /// one.
-    #[arg(long, value_name = "N", default_value = "1", help_heading = "Where")]
+    #[arg(
+        long, help_heading = "Where",
+        value_name = "N", default_value = "1", value_parser = threads
+    )]
     pub(crate) threads: NonZeroUsize,
 
     /// From the first byte of a request until its head is complete.
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Timeouts")]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "60s", value_parser = duration
+    )]
     headers_timeout: Duration,
 
     /// From the first byte of a request until its body is complete.
-    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration, help_heading = "Timeouts")]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "300s", value_parser = duration
+    )]
     request_timeout: Duration,
 
     /// How long a connection may be idle between requests.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, help_heading = "Timeouts")]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "5s", value_parser = duration
+    )]
     keep_alive_timeout: Duration,
 
     /// How long a client may take nothing of what is written to it.
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Timeouts")]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "60s", value_parser = duration
+    )]
     write_timeout: Duration,
 
     /// How often connections are checked for the timeouts above.
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration, help_heading = "Timeouts")]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "1s", value_parser = duration
+    )]
     connections_checking_interval: Duration,
 
     /// Request line and fields; more is answered 431.
-    #[arg(long, value_name = "SIZE", default_value = "16KiB", value_parser = memory_size, help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "SIZE", default_value = "16KiB", value_parser = memory_size
+    )]
     max_header_size: usize,
 
     /// Fields of a request; more is answered 431.
-    #[arg(long, value_name = "N", default_value = "100", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "100", value_parser = count::<usize>
+    )]
     max_headers_count: usize,
 
     /// Requests of one connection.
-    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<u64>
+    )]
     max_requests_per_socket: u64,
 
     /// Connections open at a time, in all event loops together; those above it are closed.
-    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<usize>
+    )]
     max_connections: usize,
 
     /// Connections from one address that have not sent a whole head yet, in all event loops
     /// together; those above it are closed.
-    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<usize>
+    )]
     max_pending_per_address: usize,
 
     /// The same for all addresses of one prefix.
-    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<usize>
+    )]
     max_pending_per_prefix: usize,
 
     /// Bits of an IPv4 address that make its prefix.
-    #[arg(long, value_name = "BITS", default_value = "24", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "BITS", default_value = "24", value_parser = count::<u8>
+    )]
     ipv4_prefix_length: u8,
 
     /// Bits of an IPv6 address that make its prefix.
-    #[arg(long, value_name = "BITS", default_value = "64", help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "BITS", default_value = "64", value_parser = count::<u8>
+    )]
     ipv6_prefix_length: u8,
 
     /// A body that is held in memory; more is answered 413.
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size, help_heading = "Limits")]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "SIZE", default_value = "1MiB", value_parser = size
+    )]
     max_body_size: u64,
 
     /// Who may open the live page at /, which shows peers' addresses.
@@ -147,7 +192,10 @@ pub(crate) struct Options {
     pub(crate) live_page: Audience,
 
     /// How long requests under way may take to finish after SIGTERM or SIGINT.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = "Timeouts")]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "10s", value_parser = duration
+    )]
     pub(crate) grace: Duration,
 
     /// Say on stderr why each connection closed; -vv: its phases and expiries too; -vvv: and each
@@ -238,7 +286,18 @@ impl Options {
 fn in_one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    // A value that begins with a hyphen is taken for a flag.
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if is_negative(flag) => {
+            format!("{line}: a value is not negative")
+        }
+        _ => line.to_owned(),
+    }
+}
+
+fn is_negative(text: &str) -> bool {
+    text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Settings and flags have the same names but for how they are written, and for one.
@@ -273,6 +332,12 @@ mod tests {
             (&["--headers-timeout", "soon"][..], "--headers-timeout", "soon"),
             (&["--listen", "nowhere"], "--listen", "nowhere"),
             (&["--threads", "0"], "--threads", "0"),
+            (&["--threads", "99999999999"], "--threads", "at most 1024"),
+            (&["--headers-timeout", "-1s"], "-1", "not negative"),
+            (&["--max-connections", "-1"], "-1", "not negative"),
+            (&["--max-connections", "1.5"], "--max-connections", "whole number"),
+            (&["--ipv4-prefix-length", "300"], "--ipv4-prefix-length", "too large"),
+            (&["--listen", "--threads", "2"], "--listen", "value is required"),
             (&["--max-body-size", "1kb"], "--max-body-size", "1kb"),
             (&["--frobnicate"], "--frobnicate", "unexpected"),
             (&["8080"], "8080", "unrecognized"),
