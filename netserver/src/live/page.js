@@ -347,13 +347,16 @@ function owners() {
 // The table of connections.
 const COLUMNS = [
   ["peer", "Peer", (it) => it.peer || "–", (it) => it.peer || ""],
-  ["phase", "Phase", (it) => make("span", { class: "phase" }, plain(it.phase)), (it) => it.phase],
+  ["phase", "Phase", phase, (it) => it.phase],
   ["age_ms", "Age", (it) => time(it.age_ms), (it) => it.age_ms, true],
   ["left", "Deadline", deadline, (it) => it.deadline ? it.deadline.left_ms : Infinity],
   ["requests", "Requests", (it) => count(it.requests), (it) => it.requests, true],
   ["bytes_in", "Received", (it) => bytes(it.bytes_in), (it) => it.bytes_in, true],
   ["bytes_out", "Sent", (it) => bytes(it.bytes_out), (it) => it.bytes_out, true],
 ];
+function phase(it) {
+  return make("span", {}, make("span", { class: "phase" }, plain(it.phase)), make("span", { class: "hint" }, " for " + time(it.phase_ms)));
+}
 function deadline(it) {
   if (!it.deadline) return "none";
   const { class: name, left_ms, of_ms } = it.deadline, share = Math.min(1, left_ms / of_ms);
