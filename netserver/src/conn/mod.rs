@@ -218,6 +218,12 @@ impl Conn {
         true
     }
 
+    /// From here on every response that begins is the last, and says so. What has arrived may still
+    /// be read before [`drain`](Conn::drain).
+    pub fn begin_drain(&mut self) {
+        self.draining = true;
+    }
+
     /// Begins no more requests. An idle connection ends at once, others after the response to the
     /// newest request under way; a head that has begun to arrive may complete if none is.
     pub fn drain(&mut self, cx: &mut Context<'_>) {
