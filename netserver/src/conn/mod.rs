@@ -59,6 +59,8 @@ pub struct Conn {
     lingered: u64,
     /// So much has been dropped that the rest stays with the peer.
     sated: bool,
+    /// A body was arriving that is not read to its end, for a request that has no slot.
+    gave_up_body: bool,
     /// Bytes came that belong to no request: the peer may have more of them on the way.
     surplus: bool,
     rules: Rules,
@@ -124,6 +126,7 @@ impl Conn {
             aborted: None,
             lingered: 0,
             sated: false,
+            gave_up_body: false,
             surplus: false,
             rules: Rules::UNKNOWN,
             awaited: None,
@@ -377,9 +380,9 @@ impl Conn {
         }
     }
 
-    /// Requests whose heads have arrived.
+    /// Requests whose heads have arrived. Never less than before.
     pub fn requests(&self) -> u64 {
-        self.outgoing.begun() + u64::from(self.has_slotless_body())
+        self.outgoing.begun() + u64::from(self.has_slotless_body() || self.gave_up_body)
     }
 
     /// Whether the peer has ever sent a head that was complete and understood.

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::app::{Ask, Kind, PIECE};
 use crate::plan::{Plan, choose};
-use crate::wire::{Ending, Shared, Wire};
+use crate::wire::{Ending, Shared, Wire, lock};
 
 /// What a client does next.
 #[derive(Debug)]
@@ -109,6 +109,25 @@ impl Client {
             closed: None,
             last_arrival: Duration::ZERO,
         }
+    }
+
+    /// A fault, and all that tells how it came about.
+    pub(crate) fn blame(&self, number: u32, what: &str) -> String {
+        let wire = lock(&self.wire);
+        let asked: Vec<_> = self.messages.iter().map(|it| (it.kind, it.id, it.end)).collect();
+        let answers = wire.answers.list.iter().map(|it| (it.status, it.id, it.close));
+        let answered: Vec<_> = answers.collect();
+        format!(
+            "connection {number}, {:?}: {what}\nasked {asked:?}\nanswered {answered:?}\n\
+             {} bytes arrived, {} read, {} written, {} taken, ended {:?}, closed {:?}",
+            self.role,
+            wire.arrived,
+            wire.read,
+            wire.written,
+            wire.written - wire.untaken() as u64,
+            wire.ending,
+            self.closed
+        )
     }
 }
 

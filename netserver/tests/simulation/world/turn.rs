@@ -173,10 +173,10 @@ impl World {
                     _ => Ok(()),
                 }
             });
-            verdict.map_err(|what| format!("connection {number}, {:?}: {what}", client.role))?;
+            verdict.map_err(|what| client.blame(number, &what))?;
         }
         if sweeps {
-            for (number, client) in self.clients.iter().enumerate() {
+            for (number, client) in (0..).zip(&self.clients) {
                 let verdict =
                     oracle.check_deadlines(client).and_then(|()| oracle.check_rest(client));
                 verdict
