@@ -85,6 +85,8 @@ pub(crate) struct Client {
     pub(crate) awaiting: Option<usize>,
     /// A taking is on its way.
     pub(crate) taking: bool,
+    /// It has seen the end of what the server has to say.
+    pub(crate) told_of_end: bool,
     /// Why it was closed, as the server says.
     pub(crate) closed: Option<netserver::Cause>,
     /// When its last bytes arrive: none overtakes another.
@@ -106,6 +108,7 @@ impl Client {
             deaf: false,
             awaiting: None,
             taking: false,
+            told_of_end: false,
             closed: None,
             last_arrival: Duration::ZERO,
         }
