@@ -106,6 +106,8 @@ pub(crate) struct Wire {
     /// Since when the server has been told that there is no room.
     pub(crate) blocked: Option<Instant>,
     pub(crate) last_write: Option<Instant>,
+    /// What had arrived when the server had something to say and could not: all it knew of.
+    known: Option<u64>,
 
     pub(crate) accepted: Option<Instant>,
     pub(crate) shut: Option<Instant>,
@@ -161,6 +163,7 @@ impl Wire {
             answers: Answers::default(),
             blocked: None,
             last_write: None,
+            known: None,
             accepted: None,
             shut: None,
             dropped: None,
@@ -245,10 +248,14 @@ impl Wire {
     /// Looks at what has been written since this was last asked.
     pub(crate) fn look(&mut self) {
         self.touched = false;
-        let Self { outbound, answers, seen, arrived, read, clock, .. } = self;
-        let now = clock.now();
-        answers.feed(outbound.range(*seen..).copied(), *arrived, *read, now);
-        *seen = outbound.len();
+        let arrived = self.known.unwrap_or(self.arrived);
+        let now = self.clock.now();
+        let said = self.outbound.range(self.seen..).copied();
+        self.answers.feed(said, arrived, self.read, now);
+        self.seen = self.outbound.len();
+        if self.blocked.is_none() {
+            self.known = None;
+        }
     }
 
     fn reset() -> io::Error {
@@ -303,6 +310,7 @@ impl Wire {
         let hiccup = self.partial && self.blocked.is_none() && self.rng.u32(..16) == 0;
         if room == 0 || hiccup {
             self.blocked.get_or_insert(now);
+            self.known.get_or_insert(self.arrived);
             if room > 0 {
                 self.tell(Ready::WRITABLE);
             }
