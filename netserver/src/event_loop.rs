@@ -1,9 +1,10 @@
-//! An event loop for those who have none: a poll, a wheel and a server on one thread.
+//! A poll, a wheel and a server on one thread: an event loop for those who have none, and one
+//! descriptor with one deadline for those who have one.
 //!
 //! ```text
-//!        ┌─────────────────────────── turn ───────────────────────────┐
-//!   sleep until an event or the next deadline          (mio::Poll, Timers::timeout)
-//!   read the clock, once
+//!   run:  sleep until an event or the next deadline    (mio::Poll, Timers::timeout)
+//!         read the clock, once
+//!        ┌─────────────────────────── turn(now) ──────────────────────┐
 //!   events    ── WAKE ──► commands of handles          (close, stop)
 //!             └─ else ──► Server::on_event
 //!   deadlines ── Check ─► Server::on_timer
@@ -13,7 +14,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ use crate::loop_handle::{Command, LoopHandle};
 use crate::net::{Listener, Ready, Source, Tokens};
 use crate::reply::Ticket;
 use crate::server::{Host, Report, Server, ServerBuilder};
+use crate::trace;
 
 /// What a loop's timers are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,9 +93,33 @@ impl LoopLinks {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A loop of another kind can carry it too: its [descriptor](AsRawFd) becomes readable when there
-/// is something to do, at the latest after [`timeout`](Self::timeout); then call
-/// [`turn`](Self::turn) with [`Duration::ZERO`].
+/// A loop of another kind can carry it: wait until its [descriptor](AsFd) is readable, but no
+/// longer than [`timeout`](Self::timeout), and then call [`turn`](Self::turn). Made by
+/// [`bind_at`](Self::bind_at) and carried so, it reads no clock for what it does: all its time is
+/// the `now` of the carrier (the Date field alone is the system's).
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use std::time::{Duration, Instant};
+/// use netserver::{EventLoop, Server};
+/// # use netserver::{Handler, Reply, Request, Response, Status};
+/// # struct Hello;
+/// # impl Handler for Hello {
+/// #     fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+/// #         reply.send(Response::new(Status::OK).body(b"Hello, World!"));
+/// #     }
+/// # }
+///
+/// let mut now = Instant::now();
+/// let mut http = EventLoop::bind_at("127.0.0.1:0".parse()?, |_| Server::builder(Hello), now)?;
+/// let _poll_this = http.as_fd();
+/// let sleep = http.timeout(now).expect("the connection check is armed");
+/// assert!(sleep <= Duration::from_millis(1002), "once a second");
+/// now += sleep;                                     // time is what the carrier says it is
+/// http.turn(now)?;
+/// assert_eq!(http.server().stats().checks, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct EventLoop<H> {
     // The order of dropping: the server cancels its timer while the wheel is there to hear of it.
     server: Server<H, LoopTimer>,
@@ -109,6 +135,8 @@ pub struct EventLoop<H> {
     stats: LoopStats,
     events: Events,
     poll: Poll,
+    /// The poll may have more than it has said.
+    more: bool,
     now: Instant,
     publish_at: Instant,
     /// Something has been counted since figures were published.
@@ -141,7 +169,20 @@ impl<H: Handler> EventLoop<H> {
         address: SocketAddr,
         build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
     ) -> io::Result<Self> {
-        Self::start(0, Gauges::new(1), Source::Address(address), build)
+        Self::bind_at(address, build, clock::now())
+    }
+
+    /// [`bind`](Self::bind) for a loop of another kind, whose time it is from here on.
+    ///
+    /// # Errors
+    ///
+    /// As of [`bind`](Self::bind).
+    pub fn bind_at(
+        address: SocketAddr,
+        build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
+        now: Instant,
+    ) -> io::Result<Self> {
+        Self::start(0, Gauges::new(1), Source::Address(address), build, now)
     }
 
     /// The same with a listener that is there already: see [`ServerBuilder::listen_on`].
@@ -153,7 +194,20 @@ impl<H: Handler> EventLoop<H> {
         listener: Listener,
         build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
     ) -> io::Result<Self> {
-        Self::start(0, Gauges::new(1), Source::Listener(listener), build)
+        Self::listen_on_at(listener, build, clock::now())
+    }
+
+    /// [`listen_on`](Self::listen_on) for a loop of another kind, whose time it is from here on.
+    ///
+    /// # Errors
+    ///
+    /// As of [`bind`](Self::bind).
+    pub fn listen_on_at(
+        listener: Listener,
+        build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
+        now: Instant,
+    ) -> io::Result<Self> {
+        Self::start(0, Gauges::new(1), Source::Listener(listener), build, now)
     }
 
     /// As one of several loops.
@@ -162,8 +216,8 @@ impl<H: Handler> EventLoop<H> {
         gauges: Gauges,
         source: Source,
         build: impl FnOnce(LoopLinks) -> ServerBuilder<H>,
+        now: Instant,
     ) -> io::Result<Self> {
-        let now = clock::now();
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let mut timers = Timers::new(now);
@@ -199,7 +253,7 @@ impl<H: Handler> EventLoop<H> {
         let server = build(links).start(source, host)?;
         let events = Events::with_capacity(EVENTS_PER_TURN);
         let stats = LoopStats::default();
-        Ok(Self {
+        let mut it = Self {
             server,
             #[cfg(feature = "live")]
             live,
@@ -211,11 +265,15 @@ impl<H: Handler> EventLoop<H> {
             stats,
             events,
             poll,
+            more: false,
             now,
             publish_at: now,
             unpublished: false,
             stopped: false,
-        })
+        };
+        // Or its server would not be counted before its first turn.
+        it.publish();
+        Ok(it)
     }
 
     // Inputs.
@@ -228,73 +286,50 @@ impl<H: Handler> EventLoop<H> {
     /// The poll's, which come of misuse only.
     pub fn run(mut self) -> io::Result<Report> {
         while !self.is_done() {
-            let timeout = self.timeout();
-            self.turn(timeout)?;
+            // Counted from the last turn, so that one reading of the clock serves both: it is late
+            // by as much as that turn took, and no more.
+            let timeout = self.timeout(self.now);
+            self.run_once(timeout)?;
         }
         Ok(self.server.report().unwrap_or_default())
     }
 
-    /// One turn: sleeps for `timeout` at most, for any time if that is `None`, and does what there
-    /// is to do then.
+    /// What [`run`](Self::run) repeats: sleeps for `timeout` at most, for any time if that is
+    /// `None`, reads the clock, and does a turn.
     ///
     /// # Errors
     ///
     /// The poll's, which come of misuse only.
-    pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        match self.poll.poll(&mut self.events, timeout) {
-            // A signal ended the sleep, and there is nothing in `events`.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => result?,
-        }
-        let now = clock::now();
-        self.now = now;
-        let mut woken = false;
-        for event in &self.events {
-            match event.token() {
-                WAKE => woken = true,
-                token => _ = self.server.on_event(token, Ready::from(event), now),
-            }
-            // Takes up what handlers have armed by their remote, of which only so many can wait.
-            // Two loads if there is nothing.
-            let _ = self.timers.len();
-        }
-        if woken {
-            self.obey(now);
-        }
-        self.timers.advance(now);
-        while let Some(expiry) = self.timers.pop_expired() {
-            self.stats.note_expiry(expiry.late);
-            match expiry.value {
-                LoopTimer::Check => {
-                    self.stats.note_check(expiry.late);
-                    self.server.on_timer(expiry.handle, now);
-                }
-                LoopTimer::Wake(ticket) => _ = self.server.wake(ticket, now),
-                LoopTimer::Live => {
-                    #[cfg(feature = "live")]
-                    self.live.on_timer(expiry.handle, &mut self.server, &mut self.timers, now);
-                }
-            }
-        }
-        #[cfg(feature = "live")]
-        self.live.turn(&mut self.server, &mut self.timers, now);
-        self.server.turn(&mut self.timers, now);
-        self.publish();
+    pub fn run_once(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.gather(timeout)?;
+        self.work(clock::now());
         Ok(())
     }
 
-    /// How long the next [`turn`](Self::turn) may sleep: `None` is for any time. Counted from the
-    /// last turn, so that one reading of the clock serves both; a loop that is late is late by as
-    /// much as its turn took, and no more.
-    pub fn timeout(&mut self) -> Option<Duration> {
+    /// One turn: does what there is to do at `now`, and never sleeps. One `epoll_wait` if there is
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// The poll's, which come of misuse only.
+    pub fn turn(&mut self, now: Instant) -> io::Result<()> {
+        self.gather(Some(Duration::ZERO))?;
+        self.work(now);
+        Ok(())
+    }
+
+    /// How long after `now` the next [`turn`](Self::turn) is due if the descriptor is not readable
+    /// before: `None` is at no time, zero is without sleeping. Ask right before sleeping. O(1).
+    #[must_use = "the loop has to wake up by then"]
+    pub fn timeout(&mut self, now: Instant) -> Option<Duration> {
         #[cfg(feature = "live")]
         if self.live.wants_turn() {
             return Some(Duration::ZERO);
         }
-        if self.server.wants_turn() {
+        if self.more || self.server.wants_turn() {
             return Some(Duration::ZERO);
         }
-        let timers = self.timers.timeout(self.now);
+        let timers = self.timers.timeout(now);
         if self.unpublished {
             return Some(timers.map_or(PUBLISH_EVERY, |timers| timers.min(PUBLISH_EVERY)));
         }
@@ -339,6 +374,55 @@ impl<H: Handler> EventLoop<H> {
 
     // Private.
 
+    fn gather(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            // A signal ended the sleep, and there is nothing in `events`.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    fn work(&mut self, now: Instant) {
+        self.now = now;
+        let (mut woken, mut handled) = (false, 0);
+        for event in &self.events {
+            handled += 1;
+            match event.token() {
+                WAKE => woken = true,
+                token => _ = self.server.on_event(token, Ready::from(event), now),
+            }
+            // Takes up what handlers have armed by their remote, of which only so many can wait.
+            // Two loads if there is nothing.
+            let _ = self.timers.len();
+        }
+        // A carrier that is told of edges would hear no more of those that did not fit.
+        self.more = handled == EVENTS_PER_TURN;
+        if woken {
+            self.obey(now);
+        }
+        self.timers.advance(now);
+        while let Some(expiry) = self.timers.pop_expired() {
+            self.stats.note_expiry(expiry.late);
+            trace::timer(&expiry.value, expiry.late);
+            match expiry.value {
+                LoopTimer::Check => {
+                    self.stats.note_check(expiry.late);
+                    self.server.on_timer(expiry.handle, now);
+                }
+                LoopTimer::Wake(ticket) => _ = self.server.wake(ticket, now),
+                LoopTimer::Live => {
+                    #[cfg(feature = "live")]
+                    self.live.on_timer(expiry.handle, &mut self.server, &mut self.timers, now);
+                }
+            }
+        }
+        #[cfg(feature = "live")]
+        self.live.turn(&mut self.server, &mut self.timers, now);
+        self.server.turn(&mut self.timers, now);
+        self.stats.turns += 1;
+        self.publish();
+    }
+
     fn obey(&mut self, now: Instant) {
         for command in self.commands.try_iter() {
             match command {
@@ -349,7 +433,6 @@ impl<H: Handler> EventLoop<H> {
     }
 
     fn publish(&mut self) {
-        self.stats.turns += 1;
         self.unpublished = self.now < self.publish_at && !self.is_done();
         if self.unpublished {
             return;
@@ -360,11 +443,21 @@ impl<H: Handler> EventLoop<H> {
         self.stats.servers = u64::from(!self.server.is_closed());
         self.stats.server_timers = self.server.timer_entries() as u64;
         self.gauges.publish(self.index, &mut self.stats);
+        #[cfg(feature = "live")]
+        self.gauges.hub().published(&self.gauges, self.now);
+    }
+}
+
+impl<H> AsFd for EventLoop<H> {
+    /// The descriptor of the poll, which can be polled itself: an epoll instance is readable while
+    /// one of its sources has something to tell. To be waited on, and for nothing else.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
     }
 }
 
 impl<H> AsRawFd for EventLoop<H> {
-    /// The descriptor of the poll, which can be polled itself.
+    /// The same, for loops that take a number.
     fn as_raw_fd(&self) -> RawFd {
         self.poll.as_raw_fd()
     }

@@ -11,6 +11,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::clock;
 use crate::event_loop::{EventLoop, LoopLinks};
 use crate::gauges::Gauges;
 use crate::handler::Handler;
@@ -184,7 +185,8 @@ impl Workers {
         let run = move || {
             // Declared first, so that it goes last, with the loop gone.
             let _ended = CallOnDrop(&*on_end);
-            let event_loop = EventLoop::start(index, gauges, source, |links| build(links));
+            let event_loop =
+                EventLoop::start(index, gauges, source, |links| build(links), clock::now());
             let event_loop = match event_loop {
                 Ok(event_loop) => event_loop,
                 Err(error) => {

@@ -48,8 +48,9 @@ pub struct Conn {
     parked: bool,
     incoming: Option<Box<Incoming>>,
     outgoing: Outgoing,
-    /// A head has been complete and understood.
-    had_head: bool,
+    /// Heads that were complete and understood. Counted, as what can be seen of requests goes away
+    /// with those that are abandoned.
+    requests: u64,
     /// CR and LF before the request line that is to come.
     blank: usize,
     draining: bool,
@@ -118,7 +119,7 @@ impl Conn {
             parked: false,
             incoming: None,
             outgoing: Outgoing::default(),
-            had_head: false,
+            requests: 0,
             blank: 0,
             draining: false,
             aborted: None,
@@ -217,12 +218,19 @@ impl Conn {
         true
     }
 
+    /// From here on every response that begins is the last, and says so. What has arrived may still
+    /// be read before [`drain`](Conn::drain).
+    pub fn begin_drain(&mut self) {
+        self.draining = true;
+    }
+
     /// Begins no more requests. An idle connection ends at once, others after the response to the
-    /// newest request under way; a head that has begun to arrive may complete if none is.
+    /// newest request under way. If no response is to come that could say so, and a request has begun
+    /// to arrive, that is the last.
     pub fn drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
         match self.reading {
-            Reading::Head(_) if self.outgoing.slots().is_empty() => {}
+            Reading::Between | Reading::Head(_) if self.owes_one_more() => {}
             Reading::Between | Reading::Head(_) => self.stop(Cause::Drain),
             Reading::Barrier => self.outgoing.end_after(self.outgoing.begun() - 1, Cause::Drain),
             Reading::Body => {
@@ -241,6 +249,13 @@ impl Conn {
         self.outgoing.end(cause, false);
         self.aborted = Some(self.aborted.unwrap_or(cause));
         self.read_no_more();
+    }
+
+    /// The peer has reset the connection, or the network has broken it. While lingering that is as
+    /// good an end as any, and the cause is what the connection ended for before.
+    pub fn break_off(&mut self) {
+        let over = self.outgoing.ending().filter(|_| matches!(self.reading, Reading::Lingering));
+        self.abort(over.map_or(Cause::PeerReset, |ending| ending.cause));
     }
 
     /// The socket has taken the first `n` bytes of [`output`](Conn::output).
@@ -289,6 +304,15 @@ impl Conn {
         self.sated = false;
         self.restarted.insert(Class::Linger);
         self.restarted.insert(Class::LingerTotal);
+    }
+}
+
+impl Conn {
+    /// Whether bytes of another request are here, and nothing is under way whose response can still
+    /// say that it is the last.
+    fn owes_one_more(&self) -> bool {
+        let has_begun = matches!(self.reading, Reading::Head(_)) || !self.input.is_empty();
+        has_begun && self.outgoing.slots().back().is_none_or(Slot::has_begun)
     }
 }
 
@@ -371,20 +395,16 @@ impl Conn {
         }
     }
 
-    /// Requests whose heads have arrived.
+    /// Requests whose heads have arrived, complete and understood. Never less than before.
     pub fn requests(&self) -> u64 {
-        self.outgoing.begun() + u64::from(self.has_slotless_body())
+        self.requests
     }
 
-    /// Whether the peer has ever sent a head that was complete and understood.
-    pub fn has_had_head(&self) -> bool {
-        self.had_head
-    }
-
-    /// Requests whose responses are complete and written; while bytes wait to be written, what
-    /// that was is not known, and this is `None`.
+    /// Requests whose responses are complete and written. `None` where that is not known: while
+    /// bytes wait to be written, and once those under way have been abandoned.
     pub(crate) fn answered(&self) -> Option<u64> {
-        self.outgoing.output().is_empty().then(|| self.outgoing.front())
+        let known = self.outgoing.output().is_empty() && self.aborted.is_none();
+        known.then(|| self.outgoing.front())
     }
 
     /// Bytes received.

@@ -10,6 +10,8 @@ use crate::context::ConnId;
 use crate::handler::Handler;
 use crate::settings::{SettingError, Settings, Timeouts};
 use crate::stats::Stats;
+use crate::trace;
+use crate::track::Class;
 
 /// What became of the connections that were open when the server began to close.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -74,6 +76,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             listener.deregister(&self.registry);
         }
         self.accepting = false;
+        trace::draining(self.connections.len(), grace);
         let deadline = now.checked_add(grace);
         let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();
         self.drain = Some(Drain { deadline, forcing: false, next: Some(0), report });
@@ -85,7 +88,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
     pub fn close_idle(&mut self, now: Instant) {
         for key in self.keys() {
             let idle = self.connections.get(key as usize).is_some_and(|c| c.phase == Phase::Idle);
-            if idle {
+            // Its next request may have arrived, and only not been read.
+            if idle && !self.goes_on(key, Class::Idle, now) {
                 self.abort(key, Cause::Idle, now);
             }
         }
@@ -186,6 +190,11 @@ impl<H: Handler, T: Copy> Server<H, T> {
             if forcing {
                 self.cut_off(key, now);
             } else {
+                // A request that has arrived is no less under way for not having been read.
+                self.drive_after(key, now, |connection, _, _| {
+                    connection.conn.begin_drain();
+                    connection.readable = true;
+                });
                 self.drive_after(key, now, |connection, _, cx| {
                     connection.conn.drain(cx);
                     if let Some(leased) = &connection.leased {

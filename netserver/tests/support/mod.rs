@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod agree;
+pub mod differential;
 pub mod probe;
 
 use std::time::{Duration, Instant, SystemTime};
@@ -232,6 +233,7 @@ impl Handler for Routes {
         let ok = Response::new(Status::OK);
         match request.path() {
             "/204" => reply.send(Response::new(Status::NO_CONTENT).body(b"never sent")),
+            "/205" => reply.send(Response::new(Status::RESET_CONTENT).body(b"never sent")),
             "/304" => reply.send(Response::new(Status::NOT_MODIFIED)),
             "/close" => reply.send(ok.close()),
             "/split" => reply.send(ok.fields(&[("X", "a\r\nY: b")])),

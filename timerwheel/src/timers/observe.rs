@@ -1,5 +1,7 @@
 //! What can be asked of [`Timers`](super::Timers).
 
+use std::collections::BTreeSet;
+
 use super::Timers;
 use crate::handle::TimerHandle;
 
@@ -106,8 +108,11 @@ impl Counters {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Coalesced {
     tick: u64,
-    /// The different ticks asked for, sorted.
-    asked: Vec<u64>,
+    /// What the first expiry of the tick asked for: all that there is without slack.
+    first: Option<u64>,
+    /// What others asked for that is different. A tree, because slack of an hour can bring a
+    /// million of them together in no order.
+    others: BTreeSet<u64>,
     saved: u64,
 }
 
@@ -116,18 +121,12 @@ impl Coalesced {
     pub(super) fn expired(&mut self, tick: u64, asked: u64) {
         if tick != self.tick {
             self.tick = tick;
-            self.asked.clear();
+            self.first = None;
+            self.others.clear();
         }
-        // The common case: no slack anywhere.
-        if self.asked.is_empty() || self.asked.last() != Some(&asked) {
-            self.note(asked);
-        }
-    }
-
-    fn note(&mut self, asked: u64) {
-        if let Err(at) = self.asked.binary_search(&asked) {
-            self.saved += u64::from(!self.asked.is_empty());
-            self.asked.insert(at, asked);
+        let first = *self.first.get_or_insert(asked);
+        if asked != first {
+            self.saved += u64::from(self.others.insert(asked));
         }
     }
 }
