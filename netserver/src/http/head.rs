@@ -44,7 +44,8 @@ impl<'a> Head<'a> {
     /// Parses a head that is there from its first byte to its last, as nearly all are, without
     /// looking for its end first. `None` if it is not all there or anything is wrong with it:
     /// which of that, and what, [`find_head`] and [`parse`](Self::parse) say.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "measured: a tenth of a pipelined request")]
     pub(crate) fn parse_whole(
         bytes: &'a [u8],
         limits: HeadLimits,
