@@ -12,10 +12,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::clock;
-use crate::event_loop::{EventLoop, LoopLinks};
+use crate::event_loop::EventLoop;
 use crate::gauges::Gauges;
 use crate::handler::Handler;
 use crate::loop_handle::LoopHandle;
+use crate::loop_links::LoopLinks;
 use crate::net::{Endpoint, Listener, Source};
 use crate::server::{Admission, Report, ServerBuilder};
 
@@ -185,7 +186,8 @@ impl Workers {
         let run = move || {
             // Declared first, so that it goes last, with the loop gone.
             let _ended = CallOnDrop(&*on_end);
-            let event_loop = EventLoop::start(index, gauges, source, |links| build(links), clock::now());
+            let event_loop =
+                EventLoop::start(index, gauges, source, |links| build(links), clock::now());
             let event_loop = match event_loop {
                 Ok(event_loop) => event_loop,
                 Err(error) => {
