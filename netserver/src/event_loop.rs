@@ -29,6 +29,7 @@ use crate::loop_handle::{Command, LoopHandle};
 use crate::loop_links::{LoopLinks, LoopTimer};
 use crate::net::{Listener, Ready, Source, Tokens};
 use crate::server::{Host, Report, Server, ServerBuilder};
+use crate::trace;
 
 /// A server with a loop of its own.
 ///
@@ -355,6 +356,7 @@ impl<H: Handler> EventLoop<H> {
         self.timers.advance(now);
         while let Some(expiry) = self.timers.pop_expired() {
             self.stats.note_expiry(expiry.late);
+            trace::timer(&expiry.value, expiry.late);
             match expiry.value {
                 LoopTimer::Check => {
                     self.stats.note_check(expiry.late);

@@ -189,4 +189,6 @@ pub struct Closed {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
+    /// How long it was open.
+    pub age: Duration,
 }

@@ -46,6 +46,7 @@ mod reply;
 mod server;
 mod settings;
 mod stats;
+mod trace;
 pub mod track;
 mod upgraded;
 mod workers;

@@ -36,6 +36,36 @@ fn each_connection_tells_who_it_is_what_it_does_and_how_long_it_may() {
 }
 
 #[test]
+fn the_age_in_a_phase_counts_from_when_it_was_entered() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let seen = |world: &World| {
+        let one = world.server.iter(world.now).next().expect("a connection");
+        (one.phase, one.phase_age.as_secs(), one.age.as_secs())
+    };
+    world.pass(secs(2));
+    assert_eq!(seen(&world), (Phase::FirstByte, 2, 2));
+    client.send(GET);
+    world.settle();
+    assert_eq!(seen(&world), (Phase::Idle, 0, 2));
+    world.pass(secs(3));
+    assert_eq!(seen(&world), (Phase::Idle, 3, 5));
+    // Answered in the turn it came in: idle before, idle after, and idle anew.
+    client.send(GET);
+    world.settle();
+    assert_eq!(seen(&world), (Phase::Idle, 0, 5));
+    world.pass(secs(1));
+    client.send(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.settle();
+    world.pass(secs(4));
+    assert_eq!(seen(&world), (Phase::Handler, 4, 10));
+    // Another one behind it changes nothing about what is waited for.
+    client.send(GET);
+    world.settle();
+    assert_eq!(seen(&world), (Phase::Handler, 4, 10));
+}
+
+#[test]
 fn one_connection_can_be_closed_by_its_name_which_is_never_anothers() {
     let mut world = World::new();
     let mut first = world.client_sending(GET);

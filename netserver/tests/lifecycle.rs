@@ -3,7 +3,7 @@
 mod common;
 
 use common::{BAD_REQUEST, Client, GET, OK, State, TIMEOUT, World, millis, secs};
-use netserver::{Cause, ConnectionCheck};
+use netserver::{Cause, ConnectionCheck, Phase};
 
 /// A check comes every second, and a tick of the wheel is about a millisecond.
 const CHECK: u64 = 1;
@@ -103,17 +103,26 @@ fn a_request_in_single_bytes_is_served() {
 }
 
 #[test]
-fn a_lowered_timeout_holds_for_those_that_wait() {
-    let mut world = World::new();
-    let mut clients: Vec<Client> = (0..200).map(|_| world.client()).collect();
+fn a_lowered_timeout_holds_for_those_that_wait_and_the_oldest_go_first() {
+    // Silence, so that they end with the expiry itself, and the order can be seen.
+    let mut world = World::with(|timeouts, _| timeouts.first_byte_silent = true);
+    let mut accepted = Vec::new();
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..200 {
+        clients.push(world.client());
+        let newest = world.server.iter(world.now).min_by_key(|connection| connection.age);
+        accepted.push(newest.expect("it was accepted").id);
+        world.pass(millis(10));
+    }
     world.pass(secs(10));
     let mut timeouts = world.server.settings().timeouts.clone();
     timeouts.headers = secs(5);
     world.server.set_timeouts(timeouts).expect("within the rules");
     world.pass(millis(1_010));
     for client in &mut clients {
-        assert_eq!((client.state(), client.text().as_str()), (State::End, TIMEOUT));
+        assert_eq!((client.state(), client.text().as_str()), (State::End, ""));
     }
+    assert_eq!(world.seen.ended(), accepted);
 }
 
 // Bodies.
@@ -301,6 +310,53 @@ fn who_is_answered_early_and_never_ends_the_body_reads_one_response_and_the_end(
     world.assert_empty();
 }
 
+#[test]
+fn a_body_that_is_cut_off_halfway_ends_its_connection_only_however_that_comes() {
+    let half = b"PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf";
+    let pipelined = [b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n", &half[..]].concat();
+    let cut_off = |request: &[u8], cut: fn(&mut World, Client) -> Option<Client>| {
+        let mut world = World::new();
+        let mut other = world.client_sending(GET);
+        let client = world.client_sending(request);
+        let before = world.server.stats().requests;
+        let client = cut(&mut world, client);
+        world.settle();
+        assert_eq!(world.server.stats().requests, before, "what was asked stays asked");
+        assert_eq!(world.server.stats().latency.count(), 1, "and was not answered");
+        // Whoever is left is served, or has been told to go.
+        other.send(GET);
+        world.settle();
+        drop((client, other));
+        world.settle();
+    };
+    for request in [&half[..], &pipelined[..]] {
+        cut_off(request, |world, client| {
+            client.reset();
+            world.settle();
+            assert_eq!(world.seen.causes(), [Cause::PeerReset]);
+            None
+        });
+        cut_off(request, |world, client| {
+            let youngest =
+                world.server.iter(world.now).min_by_key(|it| it.requests == 1 && it.bytes_out > 0);
+            assert!(world.server.close_connection(youngest.expect("two").id, world.now));
+            assert_eq!(world.seen.causes(), [Cause::Handler]);
+            Some(client)
+        });
+        cut_off(request, |world, client| {
+            world.server.close_all(world.now);
+            assert_eq!(world.seen.causes(), [Cause::Drain; 2]);
+            Some(client)
+        });
+        cut_off(request, |world, client| {
+            world.server.close(secs(1), world.now);
+            world.pass(secs(3));
+            assert_eq!(world.server.report().expect("it was closed").forced, 1);
+            Some(client)
+        });
+    }
+}
+
 // Responses.
 
 #[test]
@@ -374,18 +430,46 @@ fn a_reader_that_stalls_is_cut_off_by_the_write_timeout_and_bounded_until_then()
 }
 
 #[test]
-fn ten_thousand_pipelined_requests_of_a_client_that_never_reads_stay_bounded() {
+fn ten_thousand_pipelined_requests_of_a_client_that_never_reads_are_not_read_for_ever() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let body = "x".repeat(4096);
+    let request =
+        format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let burst = request.repeat(10_000);
+    let mut sent = 0;
+    for _ in 0..1000 {
+        sent += client.send_some(&burst.as_bytes()[sent..]);
+        world.settle();
+    }
+    assert!(sent < burst.len(), "the client is held back");
+    let stalled = world.server.iter(world.now).next().expect("it is there");
+    // Of what was read, all but what is under way has been answered; and what is under way is
+    // bounded: one read, and what may wait to be written.
+    let (taken, given) = (stalled.bytes_in, stalled.bytes_out);
+    assert!(taken - given < 256 * 1024, "{taken} bytes in, {given} out");
+    assert_eq!(stalled.phase, Phase::Write);
+    world.pass(secs(59));
+    let later = world.server.iter(world.now).next().expect("it is there still");
+    assert_eq!((later.bytes_in, later.bytes_out), (taken, given), "nothing is read meanwhile");
+    world.pass(secs(3));
+    assert_eq!(world.seen.causes(), [Cause::WriteStall]);
+    world.assert_empty();
+}
+
+#[test]
+fn ten_thousand_pipelined_requests_that_are_answered_as_they_come_are_all_answered() {
     let mut world = World::new();
     let mut client = world.client();
     let burst = GET.repeat(10_000);
-    let mut sent = 0;
-    for _ in 0..100 {
+    let (mut sent, mut answers) = (0, 0);
+    while answers < 10_000 {
         sent += client.send_some(&burst[sent..]);
-        world.settle();
+        let turned = world.turn();
+        answers = client.answers();
+        assert!(turned || answers == 10_000, "{answers} answers, and nothing to do");
     }
-    // All of them fit into the sockets' buffers or are answered; what is not read stays there.
-    world.pass(secs(1));
-    assert_eq!(client.answers(), 10_000);
+    assert_eq!(sent, burst.len());
 }
 
 #[test]

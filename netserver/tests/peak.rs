@@ -96,6 +96,7 @@ fn an_idle_connection_takes_little_and_a_peak_is_given_back() {
     for id in ids {
         world.server.on_ready(id, Ready { read_closed: true, ..Ready::READABLE }, world.now);
         world.seen.causes();
+        world.seen.ended();
     }
     assert_eq!(world.server.connections(), 1, "but for the first");
     // Those that have not earned it are seen to by the check.

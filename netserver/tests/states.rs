@@ -5,7 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 
-use netserver::conn::How;
+use netserver::conn::{How, Phase};
 use netserver::track::Class;
 use netserver::{Cause, Response, Settings, Status};
 use support::{Peer, Routes, get, post};
@@ -74,6 +74,31 @@ const GROUPS: [&[Class]; 4] = [
     &[Class::Write],
 ];
 
+/// The classes of what the connection is doing, said once more and from outside: by its phase, and
+/// by whether it would read and has something to write.
+fn classes_of_its_phase(peer: &Peer<Routes>, found: &[Class]) -> Vec<Class> {
+    let reads = peer.conn.wants_read();
+    let mut classes = match peer.conn.phase() {
+        Phase::FirstByte => vec![Class::FirstByte, Class::Receive],
+        Phase::Headers if reads => vec![Class::Headers, Class::Receive],
+        Phase::Body if reads => vec![Class::Receive, Class::MinRate],
+        Phase::Headers | Phase::Body | Phase::Handler | Phase::Write => vec![],
+        Phase::Idle => vec![Class::Idle],
+        Phase::Upgraded => vec![Class::Upgraded],
+        Phase::Linger => vec![Class::Linger, Class::LingerTotal],
+    };
+    // Beside all that, the handler may be awaited, whose pace then counts and not the peer's.
+    let timed = !peer.settings.timeouts.handler.is_zero();
+    if timed && (peer.conn.phase() == Phase::Handler || found.contains(&Class::Handler)) {
+        classes.retain(|class| *class != Class::MinRate);
+        classes.push(Class::Handler);
+    }
+    if !peer.conn.output().is_empty() {
+        classes.push(Class::Write);
+    }
+    classes
+}
+
 fn happen(peer: &mut Peer<Routes>, event: Event) {
     let count = peer.handler.tickets.len().max(1);
     let ticket = |peer: &Peer<Routes>, n: usize| peer.handler.tickets.get(n % count).copied();
@@ -114,8 +139,11 @@ proptest! {
         settings.timeouts.handler = std::time::Duration::from_secs(u64::from(handler_is_timed));
         let mut peer = Peer::with_settings(Routes::default(), settings);
         peer.window = Some(0);
+        let mut requests = 0;
         for event in events {
             happen(&mut peer, event);
+            prop_assert!(peer.conn.requests() >= requests, "a request is gone: {:?}", peer.conn);
+            requests = peer.conn.requests();
             if let Some(end) = peer.end {
                 prop_assert!(end.how == How::Close || peer.conn.output().is_empty());
                 if end.how == How::Close {
@@ -130,6 +158,7 @@ proptest! {
                 let count = classes.iter().filter(|class| group.contains(class)).count();
                 prop_assert!(count <= 1, "{classes:?}");
             }
+            prop_assert_eq!(&classes, &classes_of_its_phase(&peer, &classes), "{:?}", peer.conn);
             // Somebody has the next move: the peer, who can send or take, or the handler.
             let owed = peer.handler.tickets.clone().into_iter().any(|t| peer.conn.is_open(t));
             let peers_move = peer.conn.wants_read() || !peer.conn.output().is_empty();

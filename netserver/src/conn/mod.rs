@@ -48,8 +48,9 @@ pub struct Conn {
     parked: bool,
     incoming: Option<Box<Incoming>>,
     outgoing: Outgoing,
-    /// A head has been complete and understood.
-    had_head: bool,
+    /// Heads that were complete and understood. Counted, as what can be seen of requests goes away
+    /// with those that are abandoned.
+    requests: u64,
     /// CR and LF before the request line that is to come.
     blank: usize,
     draining: bool,
@@ -118,7 +119,7 @@ impl Conn {
             parked: false,
             incoming: None,
             outgoing: Outgoing::default(),
-            had_head: false,
+            requests: 0,
             blank: 0,
             draining: false,
             aborted: None,
@@ -371,20 +372,16 @@ impl Conn {
         }
     }
 
-    /// Requests whose heads have arrived.
+    /// Requests whose heads have arrived, complete and understood. Never less than before.
     pub fn requests(&self) -> u64 {
-        self.outgoing.begun() + u64::from(self.has_slotless_body())
+        self.requests
     }
 
-    /// Whether the peer has ever sent a head that was complete and understood.
-    pub fn has_had_head(&self) -> bool {
-        self.had_head
-    }
-
-    /// Requests whose responses are complete and written; while bytes wait to be written, what
-    /// that was is not known, and this is `None`.
+    /// Requests whose responses are complete and written. `None` where that is not known: while
+    /// bytes wait to be written, and once those under way have been abandoned.
     pub(crate) fn answered(&self) -> Option<u64> {
-        self.outgoing.output().is_empty().then(|| self.outgoing.front())
+        let known = self.outgoing.output().is_empty() && self.aborted.is_none();
+        known.then(|| self.outgoing.front())
     }
 
     /// Bytes received.

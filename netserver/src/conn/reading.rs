@@ -130,15 +130,27 @@ impl Conn {
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> Step {
-        let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let blank = empty_lines(bytes);
         self.blank += blank;
-        if self.blank > cx.head_limits().size {
-            self.refuse(Reject::BlankLines, Cause::ParseError, cx);
-            return Step::Starved(bytes.len());
-        }
-        if blank == bytes.len() {
-            return Step::Starved(blank);
-        }
+        let reject = match &bytes[blank..] {
+            _ if self.blank > cx.head_limits().size => Reject::BlankLines,
+            // What a CR is remains to be seen.
+            [] | [b'\r'] => return Step::Starved(blank),
+            [b'\r', ..] => Reject::RequestLine,
+            _ => return self.read_first(blank, bytes, handler, cx),
+        };
+        self.refuse(reject, Cause::ParseError, cx);
+        Step::Starved(bytes.len())
+    }
+
+    /// The first byte of a message.
+    fn read_first<H: Handler>(
+        &mut self,
+        blank: usize,
+        bytes: &[u8],
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) -> Step {
         self.blank = 0;
         self.reading = Reading::Head(Scan::default());
         self.restarted.insert(Class::Headers);
@@ -188,7 +200,7 @@ impl Conn {
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> usize {
-        self.had_head = true;
+        self.requests += 1;
         let number = self.outgoing.begun();
         let semantics = head.semantics();
         if !semantics.keep_alive {
@@ -385,10 +397,17 @@ impl Conn {
             && self.outgoing.begun() == 0
             && self.incoming.is_none()
     }
+}
 
-    /// A body is arriving for a request that has no slot, so that it is not counted there.
-    pub(super) fn has_slotless_body(&self) -> bool {
-        let begun = self.outgoing.begun();
-        self.incoming.as_ref().is_some_and(|incoming| incoming.turn.number == begun)
+/// How many bytes of empty lines there are to begin with. A bare LF ends one too, as everybody has
+/// it here; a bare CR does not (RFC 9112 section 2.2).
+fn empty_lines(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match bytes[at..] {
+            [b'\r', b'\n', ..] => at += 2,
+            [b'\n', ..] => at += 1,
+            _ => return at,
+        }
     }
 }

@@ -30,6 +30,8 @@ impl Coding {
         let length = response.length.unwrap_or(response.body.len() as u64);
         match response.status {
             status if status.has_body() => Coding::Length(length),
+            // Without a length its end would be that of the connection (RFC 9110 section 15.3.6).
+            Status::RESET_CONTENT => Coding::Length(0),
             // RFC 9110 section 8.6: a 304 may tell the length a 200 would have had.
             Status::NOT_MODIFIED if length > 0 => Coding::Length(length),
             _ => Coding::None,
@@ -311,6 +313,9 @@ mod tests {
         let coding = |status| Coding::whole(&Response::new(status));
         assert_eq!(coding(Status::OK), Coding::Length(0));
         assert_eq!(coding(Status::NO_CONTENT), Coding::None);
+        let reset = Response::new(Status::RESET_CONTENT).body(b"x");
+        assert_eq!(Coding::whole(&reset), Coding::Length(0));
+        assert_eq!(Coding::streamed(&reset.length(7), Version::Http11), Coding::Length(0));
         assert_eq!(coding(Status::NOT_MODIFIED), Coding::None);
         let known = Response::new(Status::NOT_MODIFIED).length(7);
         assert_eq!(Coding::whole(&known), Coding::Length(7));

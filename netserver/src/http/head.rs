@@ -102,9 +102,13 @@ impl<'a> Head<'a> {
         self.form
     }
 
-    /// The path of the target: `*` for the asterisk form, empty for the authority form.
+    /// The path of the target: `*` for the asterisk form and what means the same, empty for the
+    /// authority form.
     pub fn path(&self) -> &'a str {
-        self.form.path_and_query(self.target).0
+        match self.form.path_and_query(self.target) {
+            ("", query) => self.form.path_if_empty(self.method, query),
+            (path, _) => path,
+        }
     }
 
     /// What follows the first `?` of the target.
@@ -238,6 +242,8 @@ pub(crate) fn find_head(
         _ if bytes.len() < limits.size => Ok(None),
         _ if scan.first_line().is_some() => Err(Reject::HeadTooLarge),
         _ if window.contains(&b' ') => Err(Reject::TargetTooLong),
+        // A method without end. RFC 9112 section 3 would have 501; the limit is what is sure.
+        _ if TOKEN.have_all(window) => Err(Reject::HeadTooLarge),
         _ => Err(Reject::RequestLine),
     }
 }

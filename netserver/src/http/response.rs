@@ -38,7 +38,7 @@ impl<'a> Response<'a> {
         Response { fields, ..self }
     }
 
-    /// The content. Not sent to HEAD, nor with 204 and 304.
+    /// The content. Not sent to HEAD, nor with 204, 205 and 304.
     pub const fn body(self, body: &'a [u8]) -> Response<'a> {
         Response { body, ..self }
     }

@@ -35,9 +35,10 @@ impl Status {
         self.0 >= 200 && self.0 < 300
     }
 
-    /// Whether a response with this status can carry content (RFC 9110 section 6.4.1).
+    /// Whether a response with this status can carry content (RFC 9110 sections 6.4.1 and
+    /// 15.3.6).
     pub const fn has_body(self) -> bool {
-        !self.is_informational() && self.0 != 204 && self.0 != 304
+        !self.is_informational() && !matches!(self.0, 204 | 205 | 304)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::http::DateCache;
 use crate::net::{Endpoint, ListenOptions, Listener, Source, Tokens};
 use crate::settings::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 use crate::stats::Stats;
+use crate::trace;
 use crate::track::Tracker;
 
 /// What an embedder lends a server to be bound with.
@@ -203,6 +204,7 @@ impl<H: Handler> ServerBuilder<H> {
         host: Host<'_, T>,
     ) -> Server<H, T> {
         let Host { tokens, timers, timer, now, .. } = host;
+        trace::listening(listener.endpoint());
         Server {
             handler: self.handler,
             settings: self.settings,

@@ -53,7 +53,11 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     fn expire_one(&mut self, key: u32, class: Class, now: Instant) {
         let since = self.tracker.since(key, class);
-        if is_about_receiving(class) && self.rescue(key, class, now) {
+        let rescued = is_about_receiving(class) && self.rescue(key, class, now);
+        if let Some(connection) = self.connections.get(key as usize) {
+            connection.trace.expired(class, rescued);
+        }
+        if rescued {
             return;
         }
         let expired = self.drive_after(key, now, |connection, handler, cx| {

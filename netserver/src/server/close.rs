@@ -10,6 +10,7 @@ use crate::context::ConnId;
 use crate::handler::Handler;
 use crate::settings::{SettingError, Settings, Timeouts};
 use crate::stats::Stats;
+use crate::trace;
 
 /// What became of the connections that were open when the server began to close.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -74,6 +75,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             listener.deregister(&self.registry);
         }
         self.accepting = false;
+        trace::draining(self.connections.len(), grace);
         let deadline = now.checked_add(grace);
         let report = self.drain.as_ref().map(|drain| drain.report).unwrap_or_default();
         self.drain = Some(Drain { deadline, forcing: false, next: Some(0), report });

@@ -10,6 +10,7 @@ use crate::context::{ConnId, Context};
 use crate::http::DateCache;
 use crate::net::{ProxyHeader, Ready, Stream};
 use crate::settings::Settings;
+use crate::trace::Trace;
 use crate::track::Class;
 use crate::upgraded::Leased;
 
@@ -33,10 +34,10 @@ pub(super) struct Connection {
     /// In the queue of left-over work.
     pub(super) queued: bool,
     pub(super) rescued: u32,
-    /// Requests counted in the statistics.
-    pub(super) requests: u64,
     /// The phase it is counted in.
     pub(super) phase: Phase,
+    /// When it entered that, in nanoseconds from the accept: half of what an `Instant` takes.
+    phase_since: u64,
     /// Its socket is the handler's.
     pub(super) leased: Option<Arc<Leased>>,
     /// Until it has arrived, if a proxy is to send one first.
@@ -45,6 +46,8 @@ pub(super) struct Connection {
     pub(super) pending: Option<Box<Pending>>,
     /// Held for as long as it is here.
     _seat: Seat,
+    /// What is told of it to who listens.
+    pub(super) trace: Trace,
     /// When the requests under way came; empty for those answered in the turn they came in.
     pub(super) waits: Waits,
 }
@@ -69,14 +72,27 @@ impl Connection {
             blocked: false,
             queued: false,
             rescued: 0,
-            requests: 0,
             phase: Phase::FirstByte,
+            phase_since: 0,
             leased: None,
             proxy_header: None,
             pending: None,
             _seat: seat,
+            trace: Trace::opened(id, peer, Phase::FirstByte),
             waits: Waits::default(),
         }
+    }
+
+    /// Takes note of what it is doing at the end of a turn, in which so many requests came.
+    /// Returns what it was doing before.
+    pub(super) fn enter(&mut self, phase: Phase, begun: u64, now: Instant) -> Phase {
+        // A request that came and was answered in one turn leaves the phase as it was.
+        let again = begun > 0 && matches!(phase, Phase::Headers | Phase::Body | Phase::Idle);
+        if again || phase != self.phase {
+            let age = now.saturating_duration_since(self.accepted);
+            self.phase_since = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        }
+        std::mem::replace(&mut self.phase, phase)
     }
 
     /// Takes note of an edge.
@@ -114,6 +130,8 @@ pub struct ConnectionInfo {
     pub peer: Option<SocketAddr>,
     /// What it is doing.
     pub phase: Phase,
+    /// For how long it has been doing that.
+    pub phase_age: Duration,
     /// How long it has been open.
     pub age: Duration,
     /// The class whose deadline comes first, and in how long; zero if the check is about to see it.
@@ -164,11 +182,13 @@ impl<H, T> Server<H, T> {
             Some((class, deadline.saturating_duration_since(now)))
         });
         let conn = &connection.conn;
+        let age = now.saturating_duration_since(connection.accepted);
         ConnectionInfo {
             id: connection.id,
             peer: connection.peer,
             phase: conn.phase(),
-            age: now.saturating_duration_since(connection.accepted),
+            phase_age: age.saturating_sub(Duration::from_nanos(connection.phase_since)),
+            age,
             deadline: deadlines.min_by_key(|(_, left)| *left),
             requests: conn.requests(),
             bytes_in: conn.bytes_in(),

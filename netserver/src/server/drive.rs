@@ -39,12 +39,14 @@ impl<H: Handler, T: Copy> Server<H, T> {
         act: impl FnOnce(&mut Connection, &mut H, &mut Context<'_>) -> R,
     ) -> Option<R> {
         let connection = self.connections.get_mut(key as usize)?;
+        let requests = connection.conn.requests();
         connection.conn.lend_output(&mut self.buffers.output);
+        let _inside = connection.trace.enter();
         let mut cx = connection.context(&self.settings, &mut self.date, now);
         let outcome = act(connection, &mut self.handler, &mut cx);
         let steps = (0..STEPS_PER_TURN).take_while(|_| matches!(self.step(key, now), Step::On));
         let rested = steps.count() < STEPS_PER_TURN;
-        self.end_turn(key, rested, now);
+        self.end_turn(key, requests, rested, now);
         Some(outcome)
     }
 
@@ -107,19 +109,20 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if unsent { Step::On } else { Step::Rest }
     }
 
-    /// After a turn: closed, queued for more, or at rest; tracked in any case.
-    fn end_turn(&mut self, key: u32, rested: bool, now: Instant) {
+    /// After a turn, before which the connection had brought so many requests: closed, queued for
+    /// more, or at rest; tracked in any case.
+    fn end_turn(&mut self, key: u32, requests_before: u64, rested: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         connection.conn.take_output(&mut self.buffers.output);
         let requests = connection.conn.requests();
-        let begun = requests - std::mem::replace(&mut connection.requests, requests);
+        let begun = requests - requests_before;
         self.stats.requests += begun;
         let complete = connection.conn.answered();
         connection.waits.note(begun, complete, now, &mut self.stats.latency);
         if let Some(end) = connection.conn.end()
             && end.how == How::Close
         {
-            return self.remove(key, end.cause);
+            return self.remove(key, end.cause, now);
         }
         if connection.conn.gives_up_socket() {
             self.hand_over(key, now);
@@ -129,14 +132,15 @@ impl<H: Handler, T: Copy> Server<H, T> {
             connection.queued = true;
             self.left_over.push_back(key);
         }
-        if connection.pending.is_some() && connection.conn.has_had_head() {
+        if connection.pending.is_some() && requests > 0 {
             connection.pending = None;
         }
         let changes = connection.conn.take_changes();
         let phase = connection.conn.phase();
-        let before = std::mem::replace(&mut connection.phase, phase);
+        let before = connection.enter(phase, begun, now);
         self.tracker.apply(key, changes, now);
         if phase != before {
+            connection.trace.phase(before, phase);
             self.count_phase(before, false);
             self.count_phase(phase, true);
         }
@@ -151,7 +155,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     }
 
     /// The connection has ended: its socket closes, its links go, its slot is another's.
-    fn remove(&mut self, key: u32, cause: Cause) {
+    fn remove(&mut self, key: u32, cause: Cause, now: Instant) {
         let mut connection = self.connections.remove(key as usize);
         connection.stream.unwatch(&self.registry);
         self.tracker.remove(key);
@@ -165,7 +169,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
             requests: connection.conn.requests(),
             bytes_in: connection.conn.bytes_in(),
             bytes_out: connection.conn.bytes_out(),
+            age: now.saturating_duration_since(connection.accepted),
         };
+        connection.trace.closed(&closed);
         // The socket is closed before the handler hears of it, so that it may count on that.
         drop(connection);
         self.shrink_if_earned();

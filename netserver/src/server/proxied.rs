@@ -29,6 +29,7 @@ impl Connection {
             Origin::Client(peer) => self.peer = Some(peer),
             Origin::Unnamed => self.peer = None,
         }
+        self.trace.peer(self.peer);
         match self.peer.map(|peer| admission.pend(peer.ip(), limits)) {
             Some(Err(Crowded)) => {
                 stats.refused_pending += 1;

@@ -230,7 +230,9 @@ impl Tracker {
         let listed = self.nodes.get(*head as usize);
         let listed = listed.map(|node| (node.links[class.group()].since, *head));
         match (listed, resumed.first().copied()) {
-            (Some(listed), Some(resumed)) => Some(listed.min(resumed)),
+            // Of one time, the one that was never held goes first, as in `iter`.
+            (Some(listed), Some(resumed)) if resumed.0 < listed.0 => Some(resumed),
+            (Some(listed), Some(_)) => Some(listed),
             (listed, resumed) => listed.or(resumed),
         }
     }

@@ -90,6 +90,7 @@ proptest! {
                 let order = model.order(class);
                 prop_assert_eq!(tracker.iter(class).collect::<Vec<_>>(), order.clone());
                 prop_assert_eq!(tracker.len(class), order.len());
+                prop_assert_eq!(tracker.first(class), order.first().copied());
                 for key in order {
                     let since = model.running[&(key, class as u8)].since;
                     prop_assert_eq!(tracker.since(key, class), Some(since));

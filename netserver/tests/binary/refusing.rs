@@ -18,7 +18,7 @@ pub(crate) fn refusal(flags: &[&str]) -> String {
 
 #[test]
 fn a_mistake_is_one_line_on_stderr_and_a_failure() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["--frobnicate"], "--frobnicate"),
         (&["--headers-timeout", "soon"], "soon"),
         (&["--headers-timeout"], "--headers-timeout"),
@@ -26,6 +26,8 @@ fn a_mistake_is_one_line_on_stderr_and_a_failure() {
         (&["--max-header-size", "16kb"], "16kb"),
         (&["--listen", "nowhere"], "nowhere"),
         (&["--threads", "0"], "0"),
+        (&["--threads", "99999999999"], "at most 1024"),
+        (&["--grace", "-1s"], "not negative"),
         (&["--headers-timeout", "10s", "--request-timeout", "5s"], "--headers-timeout is 10s"),
         (&["--connections-checking-interval", "0"], "--connections-checking-interval is 0s"),
     ];

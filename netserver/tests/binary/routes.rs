@@ -87,6 +87,23 @@ fn another_method_on_a_known_path_is_told_what_is_allowed() {
 }
 
 #[test]
+fn options_without_a_path_asks_about_the_whole_server() {
+    let binary = Binary::start(&[]);
+    for (target, status) in [
+        ("*", "204"),
+        ("http://a", "204"),
+        ("http://a:80", "204"),
+        ("http://a/", "405"),
+        ("http://a?b", "405"),
+        ("/*", "404"),
+    ] {
+        let response = binary.ask(&format!("OPTIONS {target}"));
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {response}");
+        assert!(status == "404" || field(&response, "Allow").is_some(), "{target}: {response}");
+    }
+}
+
+#[test]
 fn echo_gives_back_what_comes_in_chunks_with_its_type() {
     let binary = Binary::start(&[]);
     let mut client = binary.client();

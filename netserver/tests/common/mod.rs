@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 use netserver::http::Fields;
 use netserver::{
-    Cause, Closed, Exchange, Flow, Handler, Head, Host, Limits, ListenOptions, Listener, Pull,
-    Ready, Reply, Request, Response, Server, ServerBuilder, Sink, Status, Ticket, Timeouts, Tokens,
-    Upgraded,
+    Cause, Closed, ConnId, Exchange, Flow, Handler, Head, Host, Limits, ListenOptions, Listener,
+    Pull, Ready, Reply, Request, Response, Server, ServerBuilder, Sink, Status, Ticket, Timeouts,
+    Tokens, Upgraded,
 };
 use timerwheel::Timers;
 
@@ -26,6 +26,8 @@ pub(crate) struct Seen(Rc<RefCell<Log>>);
 pub(crate) struct Log {
     pub(crate) tickets: Vec<Ticket>,
     pub(crate) closed: Vec<Cause>,
+    /// The connections that have ended, in that order.
+    pub(crate) ended: Vec<ConnId>,
     pub(crate) requests: Vec<String>,
     pub(crate) gone: Vec<Ticket>,
     pub(crate) upgraded: Vec<Upgraded>,
@@ -36,6 +38,12 @@ impl Seen {
         self.0.borrow_mut().tickets.remove(0)
     }
 
+    /// The oldest ticket, if there is one.
+    pub(crate) fn next_ticket(&self) -> Option<Ticket> {
+        let tickets = &mut self.0.borrow_mut().tickets;
+        (!tickets.is_empty()).then(|| tickets.remove(0))
+    }
+
     pub(crate) fn causes(&self) -> Vec<Cause> {
         std::mem::take(&mut self.0.borrow_mut().closed)
     }
@@ -43,6 +51,11 @@ impl Seen {
     /// The requests that were told that their client is gone.
     pub(crate) fn gone(&self) -> Vec<Ticket> {
         std::mem::take(&mut self.0.borrow_mut().gone)
+    }
+
+    /// The connections that have ended, in that order.
+    pub(crate) fn ended(&self) -> Vec<ConnId> {
+        std::mem::take(&mut self.0.borrow_mut().ended)
     }
 
     pub(crate) fn upgraded(&self) -> Upgraded {
@@ -107,7 +120,9 @@ impl Handler for App {
     }
 
     fn on_close(&mut self, closed: &Closed) {
-        self.0.0.borrow_mut().closed.push(closed.cause);
+        let mut log = self.0.0.borrow_mut();
+        log.closed.push(closed.cause);
+        log.ended.push(closed.id);
     }
 }
 
@@ -284,6 +299,21 @@ impl World {
     pub(crate) fn assert_empty(&self) {
         assert_eq!(self.server.connections(), 0, "connections");
         assert!(self.server.tracker().is_empty(), "connections are tracked");
+    }
+}
+
+impl Drop for World {
+    /// Whatever a test was about: once the server is closed there is no connection in any class,
+    /// and the wheel is as long as it was before bind.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.server.close(Duration::ZERO, self.now);
+        self.settle();
+        assert!(self.server.is_closed());
+        self.assert_empty();
+        assert_eq!((self.timers.len(), self.server.timer_entries()), (0, 0), "timers");
     }
 }
 

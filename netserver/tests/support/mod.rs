@@ -232,6 +232,7 @@ impl Handler for Routes {
         let ok = Response::new(Status::OK);
         match request.path() {
             "/204" => reply.send(Response::new(Status::NO_CONTENT).body(b"never sent")),
+            "/205" => reply.send(Response::new(Status::RESET_CONTENT).body(b"never sent")),
             "/304" => reply.send(Response::new(Status::NOT_MODIFIED)),
             "/close" => reply.send(ok.close()),
             "/split" => reply.send(ok.fields(&[("X", "a\r\nY: b")])),

@@ -4,13 +4,13 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
 use netserver::live::Access;
 use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 
 use crate::listen::Listen;
-use crate::units::{duration, memory_size, size};
+use crate::units::{count, duration, memory_size, size, threads};
 
 /// An HTTP/1.1 server with connection deadlines on a timer wheel.
 #[derive(Parser, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Options {
 
     /// Event loops, each on a thread; with a socket of its own on IP:PORT, and otherwise sharing
     /// one.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
     pub(crate) threads: NonZeroUsize,
 
     /// From the first byte of a request until its head is complete.
@@ -57,32 +57,32 @@ pub(crate) struct Options {
     max_header_size: usize,
 
     /// Fields of a request; more is answered 431.
-    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = count::<usize>)]
     max_headers_count: usize,
 
     /// Requests of one connection.
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<u64>)]
     max_requests_per_socket: u64,
 
     /// Connections open at a time, in all event loops together; those above it are closed.
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<usize>)]
     max_connections: usize,
 
     /// Connections from one address that have not sent a whole head yet, in all event loops
     /// together; those above it are closed.
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<usize>)]
     max_pending_per_address: usize,
 
     /// The same for all addresses of one prefix.
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<usize>)]
     max_pending_per_prefix: usize,
 
     /// Bits of an IPv4 address that make its prefix.
-    #[arg(long, value_name = "BITS", default_value = "24")]
+    #[arg(long, value_name = "BITS", default_value = "24", value_parser = count::<u8>)]
     ipv4_prefix_length: u8,
 
     /// Bits of an IPv6 address that make its prefix.
-    #[arg(long, value_name = "BITS", default_value = "64")]
+    #[arg(long, value_name = "BITS", default_value = "64", value_parser = count::<u8>)]
     ipv6_prefix_length: u8,
 
     /// A body that is held in memory; more is answered 413.
@@ -176,7 +176,18 @@ impl Options {
 fn in_one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    // A value that begins with a hyphen is taken for a flag.
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if is_negative(flag) => {
+            format!("{line}: a value is not negative")
+        }
+        _ => line.to_owned(),
+    }
+}
+
+fn is_negative(text: &str) -> bool {
+    text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Settings and flags have the same names but for how they are written, and for one.
@@ -210,6 +221,12 @@ mod tests {
             (&["--headers-timeout", "soon"][..], "--headers-timeout", "soon"),
             (&["--listen", "nowhere"], "--listen", "nowhere"),
             (&["--threads", "0"], "--threads", "0"),
+            (&["--threads", "99999999999"], "--threads", "at most 1024"),
+            (&["--headers-timeout", "-1s"], "-1", "not negative"),
+            (&["--max-connections", "-1"], "-1", "not negative"),
+            (&["--max-connections", "1.5"], "--max-connections", "whole number"),
+            (&["--ipv4-prefix-length", "300"], "--ipv4-prefix-length", "too large"),
+            (&["--listen", "--threads", "2"], "--listen", "value is required"),
             (&["--max-body-size", "1kb"], "--max-body-size", "1kb"),
             (&["--frobnicate"], "--frobnicate", "unexpected"),
             (&["8080"], "8080", "unexpected"),

@@ -1,5 +1,7 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes and counts as people write them.
 
+use std::num::NonZeroUsize;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Reads a duration: a whole number and its unit, as `500ms`, `2s`, `1m`; or a bare `0`.
@@ -33,6 +35,23 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 pub(crate) fn memory_size(text: &str) -> Result<usize, String> {
     usize::try_from(size(text)?).map_err(|_| "is more than memory can hold".to_owned())
 }
+
+/// Reads how many of something.
+pub(crate) fn count<N: FromStr>(text: &str) -> Result<N, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("it is a whole number".to_owned());
+    }
+    text.parse().map_err(|_| "is too large".to_owned())
+}
+
+/// [`count`], of threads.
+pub(crate) fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = NonZeroUsize::new(count(text)?).filter(|threads| threads.get() <= THREADS_MAX);
+    threads.ok_or_else(|| format!("it is at least 1 and at most {THREADS_MAX}"))
+}
+
+/// More than any machine has processors; what is far above that is a mistake.
+const THREADS_MAX: usize = 1024;
 
 fn split(text: &str) -> (&str, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -72,6 +91,21 @@ mod tests {
         }
         for text in ["", "16kb", "16 KiB", "KiB", "-1", "1e3", "99999999999999999999"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_numbers_and_threads_have_a_range() {
+        assert_eq!((count::<u64>("0"), count::<u8>("255")), (Ok(0), Ok(255)));
+        assert_eq!(count::<u8>("256"), Err("is too large".to_owned()));
+        for text in ["", "-1", "+1", "1.0", "0x1", "many"] {
+            assert_eq!(count::<u64>(text), Err("it is a whole number".to_owned()), "{text}");
+        }
+        for text in ["1", "1024"] {
+            assert_eq!(threads(text).map(|n| n.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["0", "1025", "99999999999", "99999999999999999999"] {
+            assert!(threads(text).is_err(), "{text}");
         }
     }
 }

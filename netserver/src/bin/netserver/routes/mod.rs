@@ -143,11 +143,12 @@ enum Refusal {
 
 /// The route of a request, if there is one for its path and method.
 fn check(head: &Head<'_>) -> Result<Route, Refusal> {
-    match head.form() {
-        Form::Asterisk => return Err(Refusal::Options),
-        // CONNECT is for proxies.
-        Form::Authority => return Err(Refusal::NotImplemented),
-        Form::Origin | Form::Absolute => {}
+    // CONNECT is for proxies.
+    if head.form() == Form::Authority {
+        return Err(Refusal::NotImplemented);
+    }
+    if head.path() == "*" {
+        return Err(Refusal::Options);
     }
     let route = Route::find(head.path()).ok_or(Refusal::NotFound)?;
     let method = head.method();
