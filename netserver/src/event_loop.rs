@@ -20,60 +20,16 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
-use timerwheel::{Remote, Timers};
+use timerwheel::Timers;
 
 use crate::clock;
 use crate::gauges::{Gauges, LoopStats};
 use crate::handler::Handler;
 use crate::loop_handle::{Command, LoopHandle};
+use crate::loop_links::{LoopLinks, LoopTimer};
 use crate::net::{Listener, Ready, Source, Tokens};
-use crate::reply::Ticket;
 use crate::server::{Host, Report, Server, ServerBuilder};
 use crate::trace;
-
-/// What a loop's timers are for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LoopTimer {
-    /// The server's connection check.
-    Check,
-    /// A request that was put off is to be [woken](crate::Handler::on_wake).
-    Wake(Ticket),
-    /// The live page is to be brought up to date (feature `live`).
-    Live,
-}
-
-#[cfg(feature = "live")]
-impl LoopTimer {
-    const fn purpose(&self) -> crate::live::Purpose {
-        match *self {
-            Self::Check => crate::live::Purpose::Check,
-            Self::Wake(ticket) => crate::live::Purpose::Request(ticket),
-            Self::Live => crate::live::Purpose::Page,
-        }
-    }
-}
-
-/// What a handler may want of the loop it runs on.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct LoopLinks {
-    /// Arms [`LoopTimer::Wake`], from this thread and from others.
-    pub remote: Remote<LoopTimer>,
-    /// What this loop and its siblings count.
-    pub gauges: Gauges,
-    /// Closes or stops this loop.
-    pub handle: LoopHandle,
-    #[cfg(feature = "live")]
-    index: usize,
-}
-
-#[cfg(feature = "live")]
-impl LoopLinks {
-    /// For a [`LivePage`](crate::live::LivePage).
-    pub fn live(&self) -> crate::live::LiveLink {
-        crate::live::LiveLink::new(self.gauges.clone(), self.index)
-    }
-}
 
 /// A server with a loop of its own.
 ///
@@ -253,7 +209,7 @@ impl<H: Handler> EventLoop<H> {
         let server = build(links).start(source, host)?;
         let events = Events::with_capacity(EVENTS_PER_TURN);
         let stats = LoopStats::default();
-        Ok(Self {
+        let mut it = Self {
             server,
             #[cfg(feature = "live")]
             live,
@@ -270,7 +226,10 @@ impl<H: Handler> EventLoop<H> {
             publish_at: now,
             unpublished: false,
             stopped: false,
-        })
+        };
+        // Or its server would not be counted before its first turn.
+        it.publish();
+        Ok(it)
     }
 
     // Inputs.
@@ -381,9 +340,9 @@ impl<H: Handler> EventLoop<H> {
 
     fn work(&mut self, now: Instant) {
         self.now = now;
-        let (mut woken, mut taken) = (false, 0);
+        let (mut woken, mut handled) = (false, 0);
         for event in &self.events {
-            taken += 1;
+            handled += 1;
             match event.token() {
                 WAKE => woken = true,
                 token => _ = self.server.on_event(token, Ready::from(event), now),
@@ -393,7 +352,7 @@ impl<H: Handler> EventLoop<H> {
             let _ = self.timers.len();
         }
         // A carrier that is told of edges would hear no more of those that did not fit.
-        self.more = taken == EVENTS_PER_TURN;
+        self.more = handled == EVENTS_PER_TURN;
         if woken {
             self.obey(now);
         }
@@ -416,6 +375,7 @@ impl<H: Handler> EventLoop<H> {
         #[cfg(feature = "live")]
         self.live.turn(&mut self.server, &mut self.timers, now);
         self.server.turn(&mut self.timers, now);
+        self.stats.turns += 1;
         self.publish();
     }
 
@@ -429,7 +389,6 @@ impl<H: Handler> EventLoop<H> {
     }
 
     fn publish(&mut self) {
-        self.stats.turns += 1;
         self.unpublished = self.now < self.publish_at && !self.is_done();
         if self.unpublished {
             return;
@@ -440,6 +399,8 @@ impl<H: Handler> EventLoop<H> {
         self.stats.servers = u64::from(!self.server.is_closed());
         self.stats.server_timers = self.server.timer_entries() as u64;
         self.gauges.publish(self.index, &mut self.stats);
+        #[cfg(feature = "live")]
+        self.gauges.hub().published(&self.gauges, self.now);
     }
 }
 

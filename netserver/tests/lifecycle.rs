@@ -706,3 +706,16 @@ fn an_exact_check_ends_a_drain_on_time() {
     assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
     drop(stuck);
 }
+
+/// Found by the simulation: the server counted its requests down, and failed.
+#[test]
+fn a_reset_in_the_middle_of_a_body_ends_that_connection_alone() {
+    let mut world = World::new();
+    let body = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart";
+    let client = world.client_sending(body);
+    client.reset();
+    world.settle();
+    assert_eq!(world.seen.causes(), [Cause::PeerReset]);
+    assert_eq!((world.server.connections(), world.server.stats().requests), (0, 1));
+    assert_eq!(world.client_sending(GET).text(), OK);
+}

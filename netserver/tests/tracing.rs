@@ -204,7 +204,7 @@ fn handlers_speak_inside_their_connection_and_a_loop_tells_of_its_timers() {
     let (mut mine, mut timer) = (false, false);
     while !(mine && timer) {
         assert!(started.elapsed() < Duration::from_secs(20), "mine {mine}, timer {timer}");
-        it.turn(Some(millis(20))).expect("a turn");
+        it.run_once(Some(millis(20))).expect("a turn");
         for event in told.events() {
             mine |= event == format!("{FIRST}mine");
             timer |= event.starts_with("timer late_us=") && event.ends_with(" value=Check");

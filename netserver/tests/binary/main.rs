@@ -10,3 +10,6 @@ mod listening;
 mod process;
 mod refusing;
 mod routes;
+mod status;
+mod telling;
+mod top;
