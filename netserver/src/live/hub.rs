@@ -175,3 +175,47 @@ impl fmt::Debug for LiveLink {
         f.debug_struct("LiveLink").field("loop", &self.index).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame_of(rows: usize, slots: usize) -> (Value, usize) {
+        let gauges = Gauges::new(1);
+        let row = json!({ "peer": "p".repeat(200) });
+        let view = json!({
+            "connections": vec![row.clone(); rows],
+            "wheel": { "levels": [vec![100; 2 * slots]], "listed": vec![row; rows] },
+        });
+        gauges.hub().desks[0].papers().view = Some(view);
+        let event = gauges.hub().frame(&gauges);
+        let text = std::str::from_utf8(&event).expect("text");
+        let json = text.strip_prefix("data: ").and_then(|it| it.strip_suffix("\n\n"));
+        (serde_json::from_str(json.expect("an event")).expect("JSON"), event.len())
+    }
+
+    /// Lists are shortened only as far as is needed, and before anything is left out.
+    #[test]
+    fn a_frame_fits_whatever_there_is_to_show() {
+        for (rows, slots, left) in [
+            (50, 100, 50),
+            (100, 100, 100),
+            (120, 100, 50),
+            (120, 4_000, 20),
+            (120, 5_500, 5),
+            (120, 5_700, 0),
+        ] {
+            let (frame, bytes) = frame_of(rows, slots);
+            assert!(bytes <= FRAME_BYTES_MAX, "{rows} rows, {slots} slots: {bytes} bytes");
+            let view = &frame["loops"][0];
+            let of = |list: &Value| list.as_array().map(Vec::len);
+            assert_eq!(of(&view["connections"]), Some(left), "{rows} rows, {slots} slots");
+            assert_eq!(of(&view["wheel"]["listed"]), Some(left), "{rows} rows, {slots} slots");
+            assert_eq!(of(&view["wheel"]["levels"][0]), Some(2 * slots));
+        }
+        let (frame, bytes) = frame_of(1, 10_000);
+        assert!(bytes <= FRAME_BYTES_MAX, "{bytes}");
+        assert_eq!((&frame["omitted"], &frame["loops"]), (&true.into(), &json!([])));
+        assert_eq!(frame["status"]["loops"], 1, "figures are there in any case");
+    }
+}
