@@ -1,7 +1,9 @@
 //! The event loop of the crate, alone, inside another loop, and several on threads.
 
+mod asking;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -9,17 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use asking::{LIMIT, answer, ask, connect, localhost};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netserver::{
     Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Reply, Report,
     Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
 };
-
-/// No wait of these tests is longer, whatever breaks.
-const LIMIT: Duration = Duration::from_secs(20);
-
-const LOCALHOST: &str = "127.0.0.1:0";
 
 /// `/` says which loop it is on, `/thread` has another thread answer, `/never` does not answer.
 struct App {
@@ -45,27 +43,6 @@ impl Handler for App {
 
 fn app(links: LoopLinks) -> ServerBuilder<App> {
     Server::builder(App { links })
-}
-
-fn localhost() -> SocketAddr {
-    LOCALHOST.parse().expect("an address")
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("not zero");
-    stream
-}
-
-fn ask(stream: &mut TcpStream, path: &str) {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("the server reads");
-}
-
-fn answer(stream: &mut TcpStream) -> String {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an end, and no reset");
-    answer
 }
 
 #[test]
@@ -175,7 +152,7 @@ fn a_handler_that_panics_at_a_close_does_not_take_the_loop_along() {
 
 #[test]
 fn a_loop_that_cannot_start_says_why_in_the_terms_of_io() {
-    let taken = TcpListener::bind(LOCALHOST).expect("a free port");
+    let taken = TcpListener::bind(localhost()).expect("a free port");
     let address = taken.local_addr().expect("bound");
     let error = EventLoop::bind(address, app).expect_err("the port is taken");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

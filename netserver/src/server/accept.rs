@@ -135,6 +135,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     fn turn_away(&mut self, mut stream: Stream, now: Instant) {
         self.stats.refused += 1;
+        self.stats.closed.add(Cause::OverLimit);
         if self.settings.limits.over_limit == OverLimit::Unavailable {
             let mut answer = Vec::new();
             encode_reject(&mut answer, Reject::Unavailable, self.date.text(now));

@@ -46,6 +46,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// When the check has something to do next, as far as is known.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
+        if self.is_closed() {
+            // Whatever was still to be looked after is not the server's any more.
+            return None;
+        }
         let expiry = self.tracker.next_deadline(&self.settings.timeouts);
         let retry = (self.exhausted || self.accepting || self.has_leases()).then(|| now + RETRY);
         expiry.into_iter().chain(self.grace_ends()).chain(retry).min()

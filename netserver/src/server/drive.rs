@@ -99,7 +99,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     connection.readable = false;
                     connection.conn.receive_eof(&mut self.handler, &mut cx);
                 }
-                Transfer::Broken => connection.conn.abort(Cause::PeerReset),
+                Transfer::Broken => connection.conn.break_off(),
             }
             return Step::On;
         }
@@ -214,7 +214,7 @@ fn write(connection: &mut Connection) -> u64 {
             0
         }
         Transfer::End | Transfer::Broken => {
-            connection.conn.abort(Cause::PeerReset);
+            connection.conn.break_off();
             0
         }
     }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::app::{Ask, Kind, PIECE};
 use crate::plan::{Plan, choose};
-use crate::wire::{Ending, Shared, Wire};
+use crate::wire::{Ending, Shared, Wire, lock};
 
 /// What a client does next.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub(crate) struct Client {
     pub(crate) awaiting: Option<usize>,
     /// A taking is on its way.
     pub(crate) taking: bool,
+    /// It has seen the end of what the server has to say.
+    pub(crate) told_of_end: bool,
     /// Why it was closed, as the server says.
     pub(crate) closed: Option<netserver::Cause>,
     /// When its last bytes arrive: none overtakes another.
@@ -106,9 +108,29 @@ impl Client {
             deaf: false,
             awaiting: None,
             taking: false,
+            told_of_end: false,
             closed: None,
             last_arrival: Duration::ZERO,
         }
+    }
+
+    /// A fault, and all that tells how it came about.
+    pub(crate) fn blame(&self, number: u32, what: &str) -> String {
+        let wire = lock(&self.wire);
+        let asked: Vec<_> = self.messages.iter().map(|it| (it.kind, it.id, it.end)).collect();
+        let answers = wire.answers.list.iter().map(|it| (it.status, it.id, it.close));
+        let answered: Vec<_> = answers.collect();
+        format!(
+            "connection {number}, {:?}: {what}\nasked {asked:?}\nanswered {answered:?}\n\
+             {} bytes arrived, {} read, {} written, {} taken, ended {:?}, closed {:?}",
+            self.role,
+            wire.arrived,
+            wire.read,
+            wire.written,
+            wire.written - wire.untaken() as u64,
+            wire.ending,
+            self.closed
+        )
     }
 }
 

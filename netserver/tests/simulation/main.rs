@@ -30,10 +30,10 @@ use std::time::{Duration, Instant};
 use world::{Told, World};
 
 /// The same on every machine, at every time.
-const FIXED_SEEDS: u64 = 150;
+const FIXED_SEEDS: u64 = 100;
 
 /// Others on every run.
-const FRESH_SEEDS: u64 = 50;
+const FRESH_SEEDS: u64 = 30;
 
 // One test, and not one for each kind of seed: memory is counted for the whole process.
 #[test]

@@ -61,6 +61,14 @@ impl Oracle<'_> {
                     require(answer.status != 408 || !whole, || {
                         format!("408 for {message:?}, which was there at {:?}", answer.at)
                     })?;
+                    let begun = message.filter(|message| answer.read > message.start);
+                    let begun = begun.and_then(|message| wire.read_at(message.start));
+                    let waited = begun.map(|begun| answer.at - begun);
+                    let timeouts = &self.plan.settings.timeouts;
+                    let least = timeouts.headers.min(timeouts.request).min(timeouts.min_rate);
+                    require(answer.status != 408 || waited.is_none_or(|it| it >= least), || {
+                        format!("408 for {message:?} after {waited:?}")
+                    })?;
                 }
             }
         }
@@ -168,7 +176,12 @@ impl Oracle<'_> {
                 // Of the message before it, or its own.
                 Cause::WriteStall | Cause::Linger => true,
                 Cause::Handler => front_is_troubled,
-                Cause::Drain => self.forced,
+                // What was not even read is the next connection's, as the last response said, or as
+                // the end says to whoever had begun to get it.
+                Cause::Drain => {
+                    let unread = lost.is_some_and(|lost| lost.end > wire.read);
+                    self.forced || (wire.held_at_close && unread)
+                }
                 _ => false,
             };
         require(lost.is_none() || excused, || {

@@ -29,7 +29,7 @@ impl Plan {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let mut settings = Settings::default();
         draw_timeouts(&mut settings, rng);
-        let connections = if rng.u32(..12) == 0 { rng.u32(1000..3000) } else { rng.u32(1..200) };
+        let connections = if rng.u32(..25) == 0 { rng.u32(1000..3000) } else { rng.u32(1..200) };
         draw_limits(&mut settings, connections as usize, rng);
         let span = Duration::from_secs(rng.u64(1..60));
         Self {

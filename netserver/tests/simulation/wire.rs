@@ -94,6 +94,7 @@ pub(crate) struct Wire {
     pub(crate) read: u64,
     /// Up to which offset the server had read, and when.
     pub(crate) reads: VecDeque<(u64, Instant)>,
+    forgot_reads: bool,
 
     /// Written, and not taken by the client.
     outbound: VecDeque<u8>,
@@ -105,16 +106,23 @@ pub(crate) struct Wire {
     /// Since when the server has been told that there is no room.
     pub(crate) blocked: Option<Instant>,
     pub(crate) last_write: Option<Instant>,
+    /// What had arrived when the server had something to say and could not: all it knew of.
+    known: Option<u64>,
 
     pub(crate) accepted: Option<Instant>,
     pub(crate) shut: Option<Instant>,
     /// The server has let go of it, when so much had arrived.
     pub(crate) dropped: Option<(Instant, u64)>,
+    /// When the server began to close, it was not reading: something was under way.
+    pub(crate) held_at_close: bool,
     /// The poll refuses to watch it.
     pub(crate) unwatchable: bool,
     /// What a server must not do with a stream, and did.
     pub(crate) fault: Option<&'static str>,
 }
+
+/// More than a slow client has to say.
+const READS_KEPT: usize = 256;
 
 pub(crate) type Shared = Arc<Mutex<Wire>>;
 
@@ -145,7 +153,8 @@ impl Wire {
             end_seen: false,
             arrived: 0,
             read: 0,
-            reads: VecDeque::with_capacity(64),
+            reads: VecDeque::with_capacity(READS_KEPT),
+            forgot_reads: false,
             // All at once, so that what the server writes allocates nothing.
             outbound: VecDeque::with_capacity(room),
             room,
@@ -154,9 +163,11 @@ impl Wire {
             answers: Answers::default(),
             blocked: None,
             last_write: None,
+            known: None,
             accepted: None,
             shut: None,
             dropped: None,
+            held_at_close: false,
             unwatchable: rng.u32(..500) == 0,
             fault: None,
         }
@@ -237,10 +248,14 @@ impl Wire {
     /// Looks at what has been written since this was last asked.
     pub(crate) fn look(&mut self) {
         self.touched = false;
-        let Self { outbound, answers, seen, arrived, read, clock, .. } = self;
-        let now = clock.now();
-        answers.feed(outbound.range(*seen..).copied(), *arrived, *read, now);
-        *seen = outbound.len();
+        let arrived = self.known.unwrap_or(self.arrived);
+        let now = self.clock.now();
+        let said = self.outbound.range(self.seen..).copied();
+        self.answers.feed(said, arrived, self.read, now);
+        self.seen = self.outbound.len();
+        if self.blocked.is_none() {
+            self.known = None;
+        }
     }
 
     fn reset() -> io::Error {
@@ -271,8 +286,9 @@ impl Wire {
         match self.reads.back_mut() {
             Some((offset, at)) if *at == now => *offset = self.read,
             _ => {
-                if self.reads.len() == self.reads.capacity() {
+                if self.reads.len() == READS_KEPT {
                     self.reads.pop_front();
+                    self.forgot_reads = true;
                 }
                 self.reads.push_back((self.read, now));
             }
@@ -294,6 +310,7 @@ impl Wire {
         let hiccup = self.partial && self.blocked.is_none() && self.rng.u32(..16) == 0;
         if room == 0 || hiccup {
             self.blocked.get_or_insert(now);
+            self.known.get_or_insert(self.arrived);
             if room > 0 {
                 self.tell(Ready::WRITABLE);
             }
@@ -307,9 +324,10 @@ impl Wire {
         Ok(n)
     }
 
-    /// When the byte at this offset was read.
+    /// When the byte at this offset was read, if that is still known.
     pub(crate) fn read_at(&self, offset: u64) -> Option<Instant> {
-        self.reads.iter().find(|(read, _)| *read > offset).map(|(_, at)| *at)
+        let place = self.reads.iter().position(|(read, _)| *read > offset)?;
+        (place > 0 || !self.forgot_reads).then(|| self.reads[place].1)
     }
 }
 

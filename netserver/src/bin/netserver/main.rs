@@ -1,5 +1,7 @@
 //! The `netserver` binary: flags, event loops on threads, and signals that end them in good order.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod drain;
 mod listen;

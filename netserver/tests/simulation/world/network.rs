@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Event, World};
 use crate::client::Act;
-use crate::wire::lock;
+use crate::wire::{Ending, lock};
 
 /// How long a client waits for its answers.
 const PATIENCE: Duration = Duration::from_secs(200);
@@ -62,9 +62,15 @@ impl World {
             Event::Close => {
                 let (grace, now) = (self.plan.grace, self.clock.now());
                 self.closing = Some(now + grace);
+                for client in &self.clients {
+                    let mut wire = lock(&client.wire);
+                    let front = client.messages.get(wire.answers.list.len());
+                    let under_way = front.is_some_and(|front| front.start < wire.read);
+                    wire.held_at_close = under_way || wire.blocked.is_some();
+                }
                 self.in_server(|world| world.server.close(grace, now));
-                // The loop goes on from here.
-                self.busy_until = self.busy_until.max(self.clock.elapsed());
+                // It was told so in a turn of the loop, which is gone on with.
+                self.in_turn = true;
             }
         }
     }
@@ -142,6 +148,18 @@ impl World {
         if awaiting.is_some_and(|answers| self.received(number) >= answers) {
             self.clients[number as usize].awaiting = None;
             self.step(number);
+        }
+    }
+
+    /// Who has read that the server says no more, mostly ends too.
+    pub(super) fn expect_to_leave(&mut self, number: u32) {
+        let client = &mut self.clients[number as usize];
+        let shut = lock(&client.wire).shut.is_some();
+        if shut && !client.deaf && !std::mem::replace(&mut client.told_of_end, true) {
+            if self.rng.u32(..4) > 0 {
+                let at = self.arrival(number) + Duration::from_millis(1);
+                self.at(at, Event::End(number, Ending::Fin));
+            }
         }
     }
 
