@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::http::FieldSlots;
+use crate::http::HeadLimits;
 
 /// Everything that can be set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -97,7 +97,7 @@ pub struct Limits {
     /// Bytes of a request line and its fields. 16 KiB, at least 256. Then `431`, or `414` if the
     /// target alone is longer.
     pub header_size: usize,
-    /// Fields of a head. 100, at least 1, at most 256: their places are on the stack. Then `431`.
+    /// Fields of a head. 100, at least 1, at most 256. Then `431`.
     pub headers_count: usize,
     /// Bytes of a body that is buffered for the handler. 1 MiB. Then `413`.
     pub body_size: u64,
@@ -197,8 +197,8 @@ impl Settings {
             let value = format!("{} bytes", limits.header_size);
             return error("max_header_size", value, "must be at most 1073741824 bytes");
         }
-        if limits.headers_count > FieldSlots::MAX {
-            let rule = format!("must be at most {}", FieldSlots::MAX);
+        if limits.headers_count > HeadLimits::FIELDS_MAX {
+            let rule = format!("must be at most {}", HeadLimits::FIELDS_MAX);
             return error("max_headers_count", limits.headers_count.to_string(), &rule);
         }
         let (address, prefix) = (limits.pending_per_address, limits.pending_per_prefix);
