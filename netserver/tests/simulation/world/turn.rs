@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use netserver::Ready;
+use netserver::{Cause, Ready};
 
 use super::{ALLOCATOR, Timer, World};
 use crate::app::Wish;
@@ -206,7 +206,9 @@ impl World {
     /// Counters agree with what there is, one timer is armed, and memory is within the limits.
     fn check_books(&mut self) -> Result<(), String> {
         let stats = self.server.stats();
-        let (open, closed) = (stats.open, stats.closed.total());
+        // Who was turned away was never taken in.
+        let closed = stats.closed.total() - stats.closed.count(Cause::OverLimit);
+        let open = stats.open;
         if stats.accepted != open + closed {
             return Err(format!("{} accepted, {open} open, {closed} closed", stats.accepted));
         }
