@@ -15,8 +15,9 @@ use crate::server::{ConnectionInfo, Server};
 /// Timers looked at. With more of them the picture is of these.
 const TIMERS_MAX: usize = 20_000;
 
-/// Timers listed, and of one slot.
-const LISTED_MAX: usize = 120;
+/// Slots of which one timer is listed, further timers listed, and how many of one slot.
+const SLOTS_LISTED_MAX: usize = 120;
+const MORE_LISTED_MAX: usize = 60;
 const LISTED_PER_SLOT: usize = 8;
 
 /// Connections listed.
@@ -75,9 +76,10 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
         let armed = self.timers.len();
         let tick = self.timers.tick();
         let mut slots: BTreeMap<SlotPlace, Slot> = BTreeMap::new();
-        let (mut due, mut orphans, mut listed) = (0_u64, 0_u64, 0);
+        let (mut due, mut orphans) = (0_u64, 0_u64);
+        let mut first_ones = SLOTS_LISTED_MAX / self.loops;
+        let mut more = MORE_LISTED_MAX / self.loops;
         let mut next: Option<u64> = None;
-        let most = LISTED_MAX / self.loops;
         let mut owners: HashMap<&str, u64> = HashMap::new();
         for (handle, _) in self.timers.iter().take(TIMERS_MAX) {
             let Some(deadline) = self.timers.tick_of(handle) else { continue };
@@ -92,14 +94,25 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
             };
             let slot = slots.entry(place).or_default();
             slot.count += 1;
-            if slot.listed.len() < LISTED_PER_SLOT && listed < most {
-                listed += 1;
+            // A full slot must not take the places of all others.
+            let budget = if slot.listed.is_empty() { &mut first_ones } else { &mut more };
+            if slot.listed.len() < LISTED_PER_SLOT && *budget > 0 {
+                *budget -= 1;
                 slot.listed.push(self.entry(handle, deadline, purpose, owned));
             }
         }
-        let slots = slots.into_iter().map(|(place, slot)| {
-            json!({ "level": place.level, "slot": place.slot, "count": slot.count, "entries": slot.listed })
-        });
+        let mut levels: Vec<Vec<usize>> = Vec::new();
+        let mut listed = Vec::new();
+        for (place, slot) in slots {
+            let level = place.level as usize;
+            levels.resize(levels.len().max(level + 1), Vec::new());
+            levels[level].extend([place.slot as usize, slot.count]);
+            if !slot.listed.is_empty() {
+                listed.push(json!({
+                    "level": place.level, "slot": place.slot, "entries": slot.listed
+                }));
+            }
+        }
         let counters = self.timers.counters();
         json!({
             "tick": tick,
@@ -108,7 +121,8 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
             "partial": armed > TIMERS_MAX,
             "due": due,
             "next_tick": next,
-            "slots": slots.collect::<Vec<_>>(),
+            "levels": levels,
+            "listed": listed,
             "owners": owners,
             "orphans": orphans,
             "server_timers": self.server.timer_entries(),
