@@ -41,7 +41,8 @@ fn run(command: Command) -> Result<(), ExitCode> {
         }
     };
     outcome.map_err(|error| {
-        eprintln!("netserver: {error}");
+        // Nobody may be reading, which is no reason to panic.
+        let _ = writeln!(io::stderr(), "netserver: {error}");
         ExitCode::FAILURE
     })
 }
