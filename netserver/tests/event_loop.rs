@@ -182,9 +182,10 @@ fn a_carrier_that_is_told_of_edges_hears_of_what_did_not_fit_into_a_turn() {
     while requests < CLIENTS as u64 {
         let timeout = http.timeout(now).expect("the connection check is armed");
         outer.poll(&mut events, Some(timeout)).expect("poll");
+        let told = !events.is_empty() || timeout.is_zero();
+        assert!(told, "{requests} of {CLIENTS}: it slept while there was more");
         http.turn(now).expect("the poll works");
-        let before = std::mem::replace(&mut requests, http.server().stats().requests);
-        assert!(requests > before, "{requests} of {CLIENTS}: it slept while there was more");
+        requests = http.server().stats().requests;
     }
 }
 
