@@ -337,9 +337,9 @@ impl<H: Handler> EventLoop<H> {
 
     fn work(&mut self, now: Instant) {
         self.now = now;
-        let (mut woken, mut taken) = (false, 0);
+        let (mut woken, mut count) = (false, 0);
         for event in &self.events {
-            taken += 1;
+            count += 1;
             match event.token() {
                 WAKE => woken = true,
                 token => _ = self.server.on_event(token, Ready::from(event), now),
@@ -349,7 +349,7 @@ impl<H: Handler> EventLoop<H> {
             let _ = self.timers.len();
         }
         // A carrier that is told of edges would hear no more of those that did not fit.
-        self.more = taken == EVENTS_PER_TURN;
+        self.more = count == EVENTS_PER_TURN;
         if woken {
             self.obey(now);
         }
