@@ -11,3 +11,7 @@ struct Ownership;
 
 #[doc = include_str!("../../docs/TIMERS.md")]
 struct TimersPage;
+
+#[cfg(feature = "live")]
+#[doc = include_str!("../../docs/STATUS.md")]
+struct StatusPage;

@@ -209,7 +209,7 @@ impl<H: Handler> EventLoop<H> {
         let server = build(links).start(source, host)?;
         let events = Events::with_capacity(EVENTS_PER_TURN);
         let stats = LoopStats::default();
-        Ok(Self {
+        let mut it = Self {
             server,
             #[cfg(feature = "live")]
             live,
@@ -226,7 +226,10 @@ impl<H: Handler> EventLoop<H> {
             publish_at: now,
             unpublished: false,
             stopped: false,
-        })
+        };
+        // Or its server would not be counted before its first turn.
+        it.publish();
+        Ok(it)
     }
 
     // Inputs.
@@ -337,9 +340,9 @@ impl<H: Handler> EventLoop<H> {
 
     fn work(&mut self, now: Instant) {
         self.now = now;
-        let (mut woken, mut count) = (false, 0);
+        let (mut woken, mut handled) = (false, 0);
         for event in &self.events {
-            count += 1;
+            handled += 1;
             match event.token() {
                 WAKE => woken = true,
                 token => _ = self.server.on_event(token, Ready::from(event), now),
@@ -349,7 +352,7 @@ impl<H: Handler> EventLoop<H> {
             let _ = self.timers.len();
         }
         // A carrier that is told of edges would hear no more of those that did not fit.
-        self.more = count == EVENTS_PER_TURN;
+        self.more = handled == EVENTS_PER_TURN;
         if woken {
             self.obey(now);
         }
@@ -372,6 +375,7 @@ impl<H: Handler> EventLoop<H> {
         #[cfg(feature = "live")]
         self.live.turn(&mut self.server, &mut self.timers, now);
         self.server.turn(&mut self.timers, now);
+        self.stats.turns += 1;
         self.publish();
     }
 
@@ -385,7 +389,6 @@ impl<H: Handler> EventLoop<H> {
     }
 
     fn publish(&mut self) {
-        self.stats.turns += 1;
         self.unpublished = self.now < self.publish_at && !self.is_done();
         if self.unpublished {
             return;
@@ -396,6 +399,8 @@ impl<H: Handler> EventLoop<H> {
         self.stats.servers = u64::from(!self.server.is_closed());
         self.stats.server_timers = self.server.timer_entries() as u64;
         self.gauges.publish(self.index, &mut self.stats);
+        #[cfg(feature = "live")]
+        self.gauges.hub().published(&self.gauges, self.now);
     }
 }
 

@@ -167,6 +167,11 @@ impl<'a> Request<'a> {
         self.peer
     }
 
+    #[cfg(feature = "live")]
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// When the server answers 503 in the handler's place; `None` if never.
     pub fn deadline(&self) -> Option<Instant> {
         self.timeout.and_then(|timeout| self.now.checked_add(timeout))

@@ -17,9 +17,10 @@
 //!  wheel ─► on_timer ─► Tracker::expired ─► Conn::expire ─► 408, close
 //! ```
 //!
-//! Features: `cli` (default) builds the `netserver` binary; `proxy-protocol` (part of `cli`) takes
-//! the peer's address from a proxy in front. Without them the dependencies are mio,
-//! socket2, slab, httparse, httpdate, memchr and timerwheel.
+//! Features: `cli` (default) builds the `netserver` binary, and has the others in it: `live`, a page
+//! to look at and the status in JSON; `metrics` for Prometheus; `tracing`, spans and events;
+//! `proxy-protocol` takes the peer's address from a proxy in front. Without them the dependencies
+//! are mio, socket2, slab, httparse, httpdate, memchr and timerwheel.
 #![forbid(unsafe_code)]
 
 mod cause;

@@ -83,7 +83,7 @@ mod on {
             spans.phase = phase_span(&spans.connection, to);
             debug!(
                 target: "netserver", parent: &spans.connection,
-                from = from.name(), to = to.name(), "phase"
+                from = %from.name(), to = %to.name(), "phase"
             );
         }
 
@@ -92,7 +92,7 @@ mod on {
             self.say(|connection| {
                 debug!(
                     target: "netserver", parent: connection,
-                    class = class.name(), rescued, "expired"
+                    class = %class.name(), rescued, "expired"
                 );
             });
         }
@@ -106,7 +106,7 @@ mod on {
             drop(phase);
             info!(
                 target: "netserver", parent: &connection,
-                cause = closed.cause.name(),
+                cause = %closed.cause.name(),
                 requests = closed.requests,
                 bytes_in = closed.bytes_in,
                 bytes_out = closed.bytes_out,
@@ -124,7 +124,7 @@ mod on {
     }
 
     fn phase_span(connection: &Span, phase: Phase) -> Span {
-        debug_span!(target: "netserver", parent: connection, "phase", name = phase.name())
+        debug_span!(target: "netserver", parent: connection, "phase", name = %phase.name())
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{GET, State, World, millis, secs};
-use netserver::{Cause, ConnId, Phase, track::Class};
+use netserver::{Cause, ConnId, Limits, OverLimit, Phase, track::Class};
 
 #[test]
 fn each_connection_tells_who_it_is_what_it_does_and_how_long_it_may() {
@@ -107,6 +107,97 @@ fn every_close_is_counted_under_its_cause_and_told_to_the_handler() {
         assert_eq!(closed.count(cause), 1, "{cause:?}");
     }
     assert_eq!((closed.total(), world.server.stats().open), (3, 0));
+}
+
+/// A server on which a connection has ended for this reason, or, `None`, cannot.
+fn with_an_end_by(cause: Cause) -> Option<World> {
+    let limited = |set: fn(&mut Limits)| World::with(|_, limits| set(limits));
+    // So long after the request the client closes, unless it was closed before.
+    let end = |mut world: World, request: &[u8], wait| {
+        let mut client = world.client_sending(request);
+        world.pass(secs(wait));
+        // What is not read would make its close a reset.
+        client.state();
+        drop(client);
+        world.settle();
+        Some(world)
+    };
+    let plain = |request, wait| end(World::new(), request, wait);
+    match cause {
+        Cause::FirstByte => plain(b"", 62),
+        Cause::Headers => plain(b"GET / HT", 62),
+        Cause::Body => end(limited(|limits| limits.min_body_rate = 0), HALF_A_BODY, 302),
+        Cause::MinRate => plain(HALF_A_BODY, 8),
+        Cause::WriteStall => plain(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n", 62),
+        Cause::Idle => plain(GET, 8),
+        Cause::MaxRequests => {
+            let mut world = limited(|limits| limits.requests_per_connection = 1);
+            let _client = world.client_sending(GET);
+            Some(world)
+        }
+        Cause::Drain => {
+            let mut world = World::new();
+            let _client = world.client_sending(GET);
+            world.server.close(secs(1), world.now);
+            Some(world)
+        }
+        Cause::PeerFin => plain(GET, 1),
+        Cause::PeerReset => {
+            let mut world = World::new();
+            world.client_sending(HALF_A_BODY).reset();
+            world.settle();
+            Some(world)
+        }
+        Cause::ParseError => plain(b"\0", 1),
+        #[cfg(feature = "proxy-protocol")]
+        Cause::ProxyHeader => {
+            let listener = common::listener();
+            let mut world = World::built_by(listener, |_, _| (), |it| it.proxy_protocol(true));
+            let _client = world.client_sending(GET);
+            Some(world)
+        }
+        #[cfg(not(feature = "proxy-protocol"))]
+        Cause::ProxyHeader => None,
+        Cause::Handler => plain(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n", 1),
+        Cause::Evicted | Cause::OverLimit => {
+            let mut world = limited(|limits| limits.connections = 1);
+            if cause == Cause::Evicted {
+                world = limited(|limits| {
+                    limits.connections = 1;
+                    limits.over_limit = OverLimit::EvictIdle;
+                });
+            }
+            let _first = world.client_sending(GET);
+            let _second = world.client();
+            Some(world)
+        }
+        Cause::Linger => plain(b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", 8),
+    }
+}
+
+const HALF_A_BODY: &[u8] = b"PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";
+
+#[test]
+fn there_is_no_cause_that_is_never_the_cause() {
+    for cause in Cause::ALL {
+        let Some(world) = with_an_end_by(cause) else { continue };
+        let closed = world.server.stats().closed;
+        assert_eq!((closed.count(cause), closed.total()), (1, 1), "{cause:?}: {closed:?}");
+        // The hook is told of connections; one that was turned away has never been one.
+        let told: &[_] = if cause == Cause::OverLimit { &[] } else { &[cause] };
+        assert_eq!(world.seen.causes(), told);
+    }
+}
+
+#[test]
+fn a_reset_by_who_was_told_why_it_ends_does_not_change_why() {
+    let mut world = World::new();
+    let client = world.client_sending(b"GET / HT");
+    world.pass(secs(62));
+    // With the 408 unread, its close is a reset.
+    drop(client);
+    world.settle();
+    assert_eq!(world.seen.causes(), [Cause::Headers]);
 }
 
 #[test]

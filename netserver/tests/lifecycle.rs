@@ -473,6 +473,26 @@ fn ten_thousand_pipelined_requests_that_are_answered_as_they_come_are_all_answer
 }
 
 #[test]
+fn a_handler_that_does_not_answer_is_answered_for_at_the_deadline_that_it_can_see() {
+    let later = b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut world = World::with(|timeouts, _| timeouts.handler = secs(20));
+    let mut client = world.client_sending(later);
+    assert_eq!(world.seen.deadlines(), [Some(world.now + secs(20))]);
+    world.pass(millis(19_900));
+    assert_eq!(client.text(), "");
+    world.pass(millis(1_200));
+    let said = "HTTP/1.1 503 Service Unavailable\r\nDate: <D>\r\nConnection: close\r\n\r\n";
+    assert_eq!((client.state(), client.text().as_str()), (State::End, said));
+    assert!(!world.server.wake(world.seen.ticket(), world.now), "its ticket is stale");
+
+    let mut world = World::new();
+    let mut client = world.client_sending(later);
+    assert_eq!(world.seen.deadlines(), [None], "off by default");
+    world.pass(secs(3600));
+    assert_eq!((client.state(), client.text().as_str()), (State::Open, ""));
+}
+
+#[test]
 fn a_panic_of_the_handler_ends_one_connection_only() {
     let mut world = World::new();
     let mut other = world.client_sending(GET);
@@ -504,6 +524,29 @@ fn an_idle_connection_is_closed_in_silence_a_second_after_it_was_told() {
     assert_eq!((client.state(), client.text().as_str()), (State::End, OK));
     assert_eq!(world.seen.causes(), [Cause::Idle]);
     world.assert_empty();
+}
+
+#[test]
+fn what_is_told_of_keep_alive_is_whole_seconds_and_kept_for_one_more() {
+    let cases = [
+        (0, None, None),
+        (900, None, Some(1_900)),
+        (1_000, Some("1"), Some(2_000)),
+        (2_900, Some("2"), Some(3_900)),
+    ];
+    for (keep_alive, told, closed_after) in cases {
+        let mut world = World::with(|timeouts, _| timeouts.keep_alive = millis(keep_alive));
+        let mut client = world.client_sending(GET);
+        let text = client.text();
+        assert!(text.contains("\r\nConnection: keep-alive\r\n"), "{text}");
+        let field = text.lines().find_map(|line| line.strip_prefix("Keep-Alive: timeout="));
+        assert_eq!(field, told, "{keep_alive} ms");
+        world.pass(millis(closed_after.unwrap_or(3_600_000) - 10));
+        assert_eq!(client.state(), State::Open, "{keep_alive} ms");
+        world.pass(millis(1_020));
+        let after = if closed_after.is_some() { State::End } else { State::Open };
+        assert_eq!(client.state(), after, "{keep_alive} ms");
+    }
 }
 
 #[test]
@@ -662,4 +705,17 @@ fn an_exact_check_ends_a_drain_on_time() {
     assert!(world.server.is_closed());
     assert_eq!((world.timers.len(), world.server.timer_entries()), (0, 0));
     drop(stuck);
+}
+
+/// Found by the simulation: the server counted its requests down, and failed.
+#[test]
+fn a_reset_in_the_middle_of_a_body_ends_that_connection_alone() {
+    let mut world = World::new();
+    let body = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart";
+    let client = world.client_sending(body);
+    client.reset();
+    world.settle();
+    assert_eq!(world.seen.causes(), [Cause::PeerReset]);
+    assert_eq!((world.server.connections(), world.server.stats().requests), (0, 1));
+    assert_eq!(world.client_sending(GET).text(), OK);
 }

@@ -227,3 +227,38 @@ fn what_was_held_back_is_served_when_the_peer_reads() {
     assert_eq!(peer.written(), ok("GET /", false).repeat(2000));
     assert_eq!(peer.classes(), [Class::Idle]);
 }
+
+/// Found by the simulation: a deadline wrote the last response, and the request that waited behind
+/// the limit was run and answered after it.
+#[test]
+fn nothing_follows_a_last_response_that_no_bytes_have_brought() {
+    let limited = || {
+        let mut peer = with(|settings| {
+            settings.limits.pipelined = 1;
+            settings.timeouts.handler = std::time::Duration::from_secs(1);
+        });
+        peer.receive(&[get("/later"), get("/2")].concat());
+        peer
+    };
+    let mut peer = limited();
+    peer.expire(Class::Handler);
+    assert_eq!(peer.written(), refused("503 Service Unavailable"));
+    assert_eq!((peer.handler.calls, end(&peer)), (1, Some((Cause::Handler, How::Linger))));
+
+    let mut peer = limited();
+    let ticket = peer.handler.tickets[0];
+    assert!(peer.answer(ticket, body("a").close()));
+    assert_eq!(peer.written(), ok("a", true));
+    assert_eq!(peer.handler.calls, 1, "the second request was run");
+}
+
+/// Found by the simulation: with the body that was given up its request was taken back, and the
+/// server counted down.
+#[test]
+fn a_request_whose_body_is_given_up_has_been_one() {
+    let mut peer = routes();
+    peer.receive(&[&post("/", 100)[..], b"part"].concat());
+    assert_eq!(peer.conn.requests(), 1);
+    peer.input(|conn, _, _| conn.abort(Cause::PeerReset));
+    assert_eq!(peer.conn.requests(), 1);
+}

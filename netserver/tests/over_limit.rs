@@ -20,6 +20,7 @@ fn refused_it_is_closed_at_once() {
     let mut third = world.client();
     assert_eq!((third.state(), third.text().as_str()), (State::End, ""));
     assert_eq!((world.server.stats().refused, world.server.connections()), (1, 2));
+    assert_eq!(world.server.stats().closed.count(Cause::OverLimit), 1);
     first.send(GET);
     second.send(GET);
     world.settle();

@@ -4,13 +4,14 @@
 
 mod common;
 
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use common::{Client, State, World, secs};
 use netserver::track::Class;
-use netserver::{ConnectionCheck, ConnectionInfo, Phase, Reply, Response, Status};
+use netserver::{ConnectionCheck, ConnectionInfo, OverLimit, Phase, Reply, Response, Status};
 
 /// Something that happens to one of the clients, or to all.
 #[derive(Clone, Debug)]
@@ -22,11 +23,17 @@ enum Event {
     Reset(usize),
     /// The oldest request that waits is answered, or the oldest exchange woken.
     Wake,
+    /// The one who has the oldest socket that was given away closes it.
+    Return,
+    /// The server closes this one, those that are idle, or all.
+    Close(usize),
+    CloseIdle,
+    CloseAll,
     Pass(u64),
     Headers(u64),
 }
 
-const PIECES: [&str; 12] = [
+const PIECES: [&str; 19] = [
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET / HT",
     "TP/1.1\r\nHost: a\r\n\r\n",
@@ -37,6 +44,13 @@ const PIECES: [&str; 12] = [
     "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n",
     "PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
     "PUT /hold HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    "PUT /both HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc",
+    "PUT /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+    "GET /events HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /panic HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /drop HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n",
+    "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
     "abc",
     "0\r\n\r\n",
 ];
@@ -50,6 +64,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0_usize..8).prop_map(Event::ShutDown),
         1 => (0_usize..8).prop_map(Event::Reset),
         2 => Just(Event::Wake),
+        1 => Just(Event::Return),
+        1 => (0_usize..8).prop_map(Event::Close),
+        1 => prop_oneof![3 => Just(Event::CloseIdle), 1 => Just(Event::CloseAll)],
         4 => (1_u64..40).prop_map(Event::Pass),
         1 => (0_u64..100).prop_map(Event::Headers),
     ]
@@ -97,6 +114,16 @@ impl Clients {
                     server.wake(ticket, *now);
                 }
             }
+            Event::Return => drop(self.world.seen.next_upgraded()),
+            Event::Close(connection) => {
+                let World { server, now, .. } = &mut self.world;
+                let ids: Vec<_> = server.iter(*now).map(|connection| connection.id).collect();
+                if let Some(id) = ids.get(connection) {
+                    assert!(server.close_connection(*id, *now));
+                }
+            }
+            Event::CloseIdle => self.world.server.close_idle(self.world.now),
+            Event::CloseAll => self.world.server.close_all(self.world.now),
             Event::Pass(seconds) => self.world.pass(secs(seconds)),
             Event::Headers(seconds) => {
                 let mut timeouts = self.world.server.settings().timeouts.clone();
@@ -126,7 +153,8 @@ impl Clients {
         for connection in server.iter(now) {
             let classes: Vec<_> =
                 server.tracker().classes_of(connection.id.index()).iter().collect();
-            assert!(fits(&connection, &classes), "{connection:?} is in {classes:?}");
+            let timed = !server.settings().timeouts.handler.is_zero();
+            assert!(fits(&connection, &classes, timed), "{connection:?} is in {classes:?}");
             classes.iter().for_each(|class| in_lists[*class as usize] += 1);
         }
         for class in Class::ALL {
@@ -170,37 +198,56 @@ impl Clients {
 }
 
 /// Whether these are the classes of what the connection is doing. Time stands still while the
-/// server does not read, so those of a message may be missing together.
-fn fits(connection: &ConnectionInfo, classes: &[Class]) -> bool {
+/// server does not read, so those of a message may be missing together; and those of a handler
+/// count, where there are any, and not the pace of the peer.
+fn fits(connection: &ConnectionInfo, classes: &[Class], handler_is_timed: bool) -> bool {
+    let has = |class| classes.contains(&class);
+    let of_message: Vec<_> =
+        classes.iter().copied().filter(|class| !BESIDE.contains(class)).collect();
+    let (awaited, writes) = (has(Class::Handler), has(Class::Write));
     let expected: &[&[Class]] = match connection.phase {
         Phase::FirstByte => &[&[Class::FirstByte, Class::Receive]],
         Phase::Headers => &[&[Class::Headers, Class::Receive], &[]],
+        Phase::Body if awaited => &[&[Class::Receive], &[]],
         Phase::Body => &[&[Class::Receive, Class::MinRate], &[]],
-        Phase::Handler => &[&[]],
-        // The only one that something must be written in.
-        Phase::Write => &[&[]],
+        Phase::Handler | Phase::Write => &[&[]],
         Phase::Idle => &[&[Class::Idle]],
-        Phase::Upgraded => &[&[Class::Upgraded]],
+        // Whose socket is its owner's, is the owner's to watch.
+        Phase::Upgraded => &[&[Class::Upgraded], &[]],
         Phase::Linger => &[&[Class::Linger, Class::LingerTotal]],
     };
-    let rest: Vec<_> = classes.iter().copied().filter(|class| *class != Class::Write).collect();
-    let writes = rest.len() < classes.len();
-    expected.contains(&&rest[..]) && (writes || connection.phase != Phase::Write)
+    // In the phase of writing with nothing to write is a stream that has begun, and waits.
+    let write = writes || connection.phase != Phase::Write || connection.bytes_out > 0;
+    let handler = match connection.phase {
+        Phase::Handler => awaited == handler_is_timed,
+        _ => !awaited || handler_is_timed,
+    };
+    expected.contains(&&of_message[..]) && handler && write
 }
 
+/// Classes that a connection is in beside those of the message it is in.
+const BESIDE: [Class; 2] = [Class::Write, Class::Handler];
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn each_connection_is_in_the_classes_of_its_phase_and_in_none_when_it_is_gone(
         events in prop::collection::vec(event(), 1..60),
         exact: bool,
+        handler in prop::sample::select(&[0_u64, 30][..]),
+        last_request in 0_u64..4,
+        limit in prop::sample::select(&[(0, OverLimit::Refuse), (3, OverLimit::EvictIdle)][..]),
         grace in 0_u64..100,
     ) {
-        let world = World::with(|timeouts, _| {
+        quiet_panics();
+        let world = World::with(|timeouts, limits| {
             if exact {
                 timeouts.check = ConnectionCheck::Exact;
             }
+            timeouts.handler = secs(handler);
+            limits.requests_per_connection = last_request;
+            (limits.connections, limits.over_limit) = limit;
         });
         let before_bind = 0;
         let mut clients = Clients { world, open: Vec::new(), half_closed: Vec::new() };
@@ -231,4 +278,21 @@ impl Clients {
         assert_eq!((server.timer_entries(), timers.len()), (entries, entries));
         Class::ALL.into_iter().for_each(|class| self.check_list(class));
     }
+}
+
+/// Handlers panic here on purpose, and say so often.
+fn quiet_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let wanted = info
+                .payload()
+                .downcast_ref::<&str>()
+                .is_some_and(|it| it.contains("as the test asked"));
+            if !wanted {
+                hook(info);
+            }
+        }));
+    });
 }

@@ -202,3 +202,16 @@ fn a_seat_that_is_given_away_is_taken() {
     world.settle();
     assert_eq!(client.text(), OK);
 }
+
+#[test]
+fn a_closed_server_has_no_timer_though_its_sockets_are_still_with_others() {
+    for check in [ConnectionCheck::Exact, ConnectionCheck::Interval(secs(1))] {
+        let mut world = World::with(|timeouts, _| timeouts.check = check);
+        let _client = world.client_sending(UPGRADE.as_bytes());
+        let _kept = world.seen.upgraded();
+        world.server.close(secs(0), world.now);
+        world.settle();
+        assert!(world.server.is_closed());
+        assert_eq!((world.server.timer_entries(), world.timers.len()), (0, 0), "{check:?}");
+    }
+}

@@ -218,12 +218,19 @@ impl Conn {
         true
     }
 
+    /// From here on every response that begins is the last, and says so. What has arrived may still
+    /// be read before [`drain`](Conn::drain).
+    pub fn begin_drain(&mut self) {
+        self.draining = true;
+    }
+
     /// Begins no more requests. An idle connection ends at once, others after the response to the
-    /// newest request under way; a head that has begun to arrive may complete if none is.
+    /// newest request under way. If no response is to come that could say so, and a request has begun
+    /// to arrive, that is the last.
     pub fn drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
         match self.reading {
-            Reading::Head(_) if self.outgoing.slots().is_empty() => {}
+            Reading::Between | Reading::Head(_) if self.owes_one_more() => {}
             Reading::Between | Reading::Head(_) => self.stop(Cause::Drain),
             Reading::Barrier => self.outgoing.end_after(self.outgoing.begun() - 1, Cause::Drain),
             Reading::Body => {
@@ -242,6 +249,13 @@ impl Conn {
         self.outgoing.end(cause, false);
         self.aborted = Some(self.aborted.unwrap_or(cause));
         self.read_no_more();
+    }
+
+    /// The peer has reset the connection, or the network has broken it. While lingering that is as
+    /// good an end as any, and the cause is what the connection ended for before.
+    pub fn break_off(&mut self) {
+        let over = self.outgoing.ending().filter(|_| matches!(self.reading, Reading::Lingering));
+        self.abort(over.map_or(Cause::PeerReset, |ending| ending.cause));
     }
 
     /// The socket has taken the first `n` bytes of [`output`](Conn::output).
@@ -290,6 +304,15 @@ impl Conn {
         self.sated = false;
         self.restarted.insert(Class::Linger);
         self.restarted.insert(Class::LingerTotal);
+    }
+}
+
+impl Conn {
+    /// Whether bytes of another request are here, and nothing is under way whose response can still
+    /// say that it is the last.
+    fn owes_one_more(&self) -> bool {
+        let has_begun = matches!(self.reading, Reading::Head(_)) || !self.input.is_empty();
+        has_begun && self.outgoing.slots().back().is_none_or(Slot::has_begun)
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) enum Step {
 impl Conn {
     /// Runs on what was left of earlier reads.
     pub(super) fn run_input<H: Handler>(&mut self, handler: &mut H, cx: &mut Context<'_>) {
+        // A deadline or a late answer may have written the last response: what waits behind it is
+        // not run.
+        self.settle(cx);
         let mut input = std::mem::take(&mut self.input);
         let used = self.run(input.unused(), handler, cx);
         input.consume(used);

@@ -160,7 +160,7 @@ impl<T: Copy + Debug> LiveLoop<T> {
         if let Some(servers) = servers
             && !self.wants_turn()
         {
-            self.trial = Some(Trial::new(servers, timers.len()));
+            self.trial = Some(Trial::new(servers));
         }
         self.viewers.extend(arrivals);
         if self.link.hub().viewers.load(Ordering::Relaxed) == 0 || server.is_closing() {

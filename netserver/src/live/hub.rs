@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::history::History;
 use super::status;
+use crate::clock;
 use crate::context::ConnId;
 use crate::gauges::Gauges;
 use crate::reply::Ticket;
@@ -46,6 +49,7 @@ impl LiveLink {
 /// What all loops share.
 pub(crate) struct Hub {
     pub(super) viewers: AtomicUsize,
+    pub(super) history: History,
     pub(super) desks: Box<[Desk]>,
 }
 
@@ -83,7 +87,16 @@ pub(super) struct Frame {
 
 impl Hub {
     pub(crate) fn new(loops: usize) -> Self {
-        Self { viewers: AtomicUsize::new(0), desks: (0..loops).map(|_| Desk::default()).collect() }
+        Self {
+            viewers: AtomicUsize::new(0),
+            history: History::new(clock::now()),
+            desks: (0..loops).map(|_| Desk::default()).collect(),
+        }
+    }
+
+    /// A loop has published its figures.
+    pub(crate) fn published(&self, gauges: &Gauges, now: Instant) {
+        self.history.record(now, || gauges.total());
     }
 
     /// How a loop is woken that sleeps when something is put on its desk.

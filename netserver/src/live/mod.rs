@@ -21,6 +21,7 @@
 
 mod access;
 mod beat;
+mod history;
 mod hub;
 mod page;
 mod status;

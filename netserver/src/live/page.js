@@ -27,21 +27,21 @@ const whole = new Intl.NumberFormat("en");
 const count = (n) => n >= 1e9 ? (n / 1e9).toFixed(2) + " G" : n >= 1e7 ? (n / 1e6).toFixed(1) + " M" : whole.format(Math.round(n));
 function time(ms) {
   if (ms === null || ms === undefined) return "–";
-  if (ms < 1) return ms === 0 ? "0 ms" : ms.toFixed(1) + " ms";
-  if (ms < 1000) return Math.round(ms) + " ms";
-  if (ms < 10000) return (ms / 1000).toFixed(1) + " s";
-  if (ms < 120000) return Math.round(ms / 1000) + " s";
-  if (ms < 7200000) return Math.round(ms / 60000) + " min";
-  if (ms < 172800000) return Math.round(ms / 3600000) + " h";
-  if (ms < 63115200000) return Math.round(ms / 86400000) + " days";
-  return count(ms / 31557600000) + " years";
+  if (ms < 1) return ms === 0 ? "0\u00a0ms" : ms.toFixed(1) + "\u00a0ms";
+  if (ms < 1000) return Math.round(ms) + "\u00a0ms";
+  if (ms < 10000) return (ms / 1000).toFixed(1) + "\u00a0s";
+  if (ms < 120000) return Math.round(ms / 1000) + "\u00a0s";
+  if (ms < 7200000) return Math.round(ms / 60000) + "\u00a0min";
+  if (ms < 172800000) return Math.round(ms / 3600000) + "\u00a0h";
+  if (ms < 63115200000) return Math.round(ms / 86400000) + "\u00a0days";
+  return count(ms / 31557600000) + "\u00a0years";
 }
 function bytes(n) {
   if (n === null || n === undefined) return "–";
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;
   while (n >= 1024 && unit < units.length - 1) { n /= 1024; unit += 1; }
-  return (unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)) + " " + units[unit];
+  return (unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)) + "\u00a0" + units[unit];
 }
 const plain = (name) => name.replaceAll("_", " ");
 const plural = (n, one) => count(n) + " " + one + (n === 1 ? "" : "s");
@@ -58,12 +58,13 @@ function set(id, text) {
 
 // Key figures.
 function tiles(status) {
-  const first = past.length > 4 ? past[past.length - 5] : past[0];
   const last = past[past.length - 1];
+  // Over two seconds, or what there is of them: two frames may come at once.
+  const first = past.findLast((it) => last.at - it.at >= 2000) || past[0];
   const seconds = (last.at - first.at) / 1000;
-  last.rate = seconds > 0 ? (status.requests - first.requests) / seconds : 0;
+  last.rate = seconds >= 0.4 ? (status.requests - first.requests) / seconds : null;
   set("version", status.version);
-  set("rate", count(last.rate) + " /s");
+  set("rate", last.rate === null ? "–" : count(last.rate) + " /s");
   set("requests", count(status.requests) + " in all");
   set("open", count(status.connections.open));
   set("accepted", count(status.connections.accepted) + " accepted");
@@ -74,7 +75,7 @@ function tiles(status) {
   const orphans = loops.reduce((sum, it) => sum + it.wheel.orphans, 0);
   set("orphans", count(orphans));
   $("orphans").className = orphans === 0 ? "good" : "bad";
-  set("latency99", quantile(status.latency, past[Math.max(0, past.length - 21)].latency, 0.99));
+  set("latency99", quantile(status.latency, past.slice(-21).find((it) => it.latency).latency, 0.99));
 }
 function quantile(now, before, share) {
   const counts = now.buckets.map((it, i) => it.count - before.buckets[i].count);
@@ -90,8 +91,8 @@ function quantile(now, before, share) {
 const rings = { key: "", hands: [], dots: new Map() };
 const angle = (slot) => (slot / 256) * 2 * Math.PI - Math.PI / 2;
 function ringOf(level, levels) {
-  const step = Math.min(32, 136 / levels);
-  return { r: 190 - level * step, w: step * 0.62 };
+  const step = Math.min(35, 140 / levels);
+  return { r: 196 - level * step, w: step * 0.66 };
 }
 function wheel(view) {
   const svg = $("wheel"), w = view.wheel;
@@ -103,12 +104,12 @@ function wheel(view) {
     svg.replaceChildren();
     for (let level = 0; level < levels; level++) {
       const { r, w: width } = ringOf(level, levels);
-      svg.append(draw("circle", { class: "ring", r, "stroke-width": width }));
+      // A tooth for each slot.
       const tick = (2 * Math.PI * r) / 256;
-      svg.append(draw("circle", { class: "ticks", r, "stroke-width": width * 0.45,
-        "stroke-dasharray": `${tick * 0.3} ${tick * (level < 3 ? 0.7 : 3.7)}` }));
+      svg.append(draw("circle", { class: "ring", r, "stroke-width": width, transform: "rotate(-90)",
+        "stroke-dasharray": `${tick * 0.7} ${tick * 0.3}`, "stroke-dashoffset": tick * 0.35 }));
       const past = draw("circle", { class: "past", r, "stroke-width": width, transform: "rotate(-90)" });
-      const hand = draw("line", { class: "hand", y1: -(r - width * 0.75), y2: -(r + width * 0.75) });
+      const hand = draw("line", { class: "hand", y1: -(r - width * 0.72), y2: -(r + width * 0.72) });
       rings.hands.push({ hand, past, r });
       svg.append(past, hand);
     }
@@ -117,10 +118,10 @@ function wheel(view) {
     for (let level = 0; level < levels; level++) {
       const { r } = ringOf(level, levels);
       const span = (w.tick_ns * 256 ** (level + 1)) / 1e6;
-      svg.append(draw("text", { class: "level", y: r + 3.5 }, time(span)));
+      svg.append(draw("text", { class: "level", y: r + 4 }, time(span)));
     }
-    rings.hub = draw("text", { class: "hub", y: 4 });
-    rings.hubSub = draw("text", { class: "hub-sub", y: 19 });
+    rings.hub = draw("text", { class: "hub", y: 2 });
+    rings.hubSub = draw("text", { class: "hub-sub", y: 18 });
     svg.append(rings.hub, rings.hubSub);
   }
   const earliest = w.next_tick;
@@ -131,17 +132,22 @@ function wheel(view) {
     seen.add(key);
     let dot = rings.dots.get(key);
     if (!dot) {
-      const { r } = ringOf(slot.level, levels), a = angle(slot.slot);
+      const { r, w: width } = ringOf(slot.level, levels), a = angle(slot.slot);
       dot = draw("g", { class: "dot", role: "button", tabindex: "-1", "data-slot": key,
         transform: `translate(${(r * Math.cos(a)).toFixed(1)} ${(r * Math.sin(a)).toFixed(1)})` });
-      for (const part of ["reach", "halo", "mark"]) dot.append(draw("circle", { class: part, r: part === "reach" ? 15 : 6 }));
+      const turn = `rotate(${((slot.slot / 256) * 360).toFixed(2)})`;
+      dot.append(draw("line", { class: "slot-mark", y1: -width / 2, y2: width / 2, transform: turn }));
+      for (const part of ["reach", "halo", "mark"]) dot.append(draw("circle", { class: part, r: part === "reach" ? 16 : 6 }));
+      dot.append(draw("text", { class: "how-many", y: 3.5 }));
       for (const event of ["mouseenter", "focus", "click"]) dot.addEventListener(event, () => choose(key, event));
       rings.dots.set(key, dot);
       rings.group.append(dot);
     }
-    const size = 4.5 + Math.min(5, Math.log2(slot.count));
-    dot.children[2].setAttribute("r", size);
-    dot.children[1].setAttribute("r", size + 3.5);
+    // One alone is the tooth; how many there are otherwise stands on it.
+    const size = slot.count === 1 ? 0 : 7.5 + Math.min(4, Math.log10(slot.count) * 2);
+    dot.querySelector(".mark").setAttribute("r", size);
+    dot.querySelector(".halo").setAttribute("r", Math.max(size, 11) + 3);
+    dot.querySelector(".how-many").textContent = slot.count === 1 ? "" : short(slot.count);
     const first = Math.min(...slot.entries.map((it) => it.tick));
     const isNext = first === earliest && next === null;
     if (isNext) next = key;
@@ -166,7 +172,8 @@ function wheel(view) {
   rings.hub.textContent = gap === null ? "–" : time(gap);
   rings.hubSub.textContent = gap === null ? "nothing armed" : "to the next";
   const facts = [["Armed", count(w.armed)], ["In slots", count(w.slots.length) + " of " + count(levels * 256)], ["Due", count(w.due)],
-    ["Fired", count(w.fired)], ["Moved nearer", count(w.cascaded)], ["A tick", (w.tick_ns / 1e6).toFixed(2) + " ms"]];
+    ["Fired", count(w.fired)], ["Moved nearer", count(w.cascaded)], ["A tick", (w.tick_ns / 1e6).toFixed(2) + " ms"],
+    ["Next deadline", gap === null ? "none" : "in " + time(gap)]];
   $("wheel-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   hands();
 }
@@ -235,7 +242,8 @@ $("wheel").addEventListener("keydown", (event) => {
   if (rings.dots.has(to)) rings.dots.get(to).focus({ preventScroll: true });
 });
 
-// The lines of the last minutes.
+// The lines of the last minutes: as far back as there is something to show, in steps.
+const SPANS = [[60000, 10000, "s"], [120000, 30000, "s"], [HISTORY_MS, 60000, "min"]];
 function nice(most) {
   if (most <= 4) return 4;
   const power = 10 ** Math.floor(Math.log10(most));
@@ -244,28 +252,34 @@ function nice(most) {
 function chart() {
   const box = $("chart"), width = box.clientWidth, height = box.clientHeight;
   if (width === 0) return;
-  const now = past[past.length - 1].at, top = 14, bottom = height - 20;
-  const rates = nice(Math.max(...past.map((it) => it.rate))), opens = nice(Math.max(...past.map((it) => it.open)));
-  const x = (at) => width - ((now - at) / HISTORY_MS) * width;
+  const last = past[past.length - 1], now = last.at;
+  const [span, step, unit] = SPANS.find(([span]) => now - past[0].at <= span) || SPANS[SPANS.length - 1];
+  const known = past.filter((it) => it.rate !== null);
+  const rates = nice(Math.max(0, ...known.map((it) => it.rate))), opens = nice(Math.max(...past.map((it) => it.open)));
+  const left = 10 + 6.5 * Math.max(count(rates).length + 3, 4), right = width - 10 - 6.5 * Math.max(count(opens).length, 2);
+  const top = 10, bottom = height - 22;
+  const x = (at) => right - ((now - at) / span) * (right - left);
   const y = (value, most) => bottom - (value / most) * (bottom - top);
-  const svg = draw("svg", { role: "img", "aria-label": `Now ${count(past[past.length - 1].rate)} requests per second on ${count(past[past.length - 1].open)} connections` });
+  const svg = draw("svg", { role: "img", "aria-label": `Now ${count(last.rate || 0)} requests per second on ${plural(last.open, "connection")}` });
   for (const part of [0, 0.5, 1]) {
     const at = bottom - part * (bottom - top);
-    svg.append(draw("line", { class: "grid", x1: 0, x2: width, y1: at, y2: at }));
-    if (part > 0) {
-      svg.append(draw("text", { x: 2, y: at - 3 }, count(rates * part) + " /s"));
-      svg.append(draw("text", { class: "end", x: width - 2, y: at - 3 }, count(opens * part)));
-    }
+    svg.append(draw("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }));
+    svg.append(draw("text", { class: "end a", x: left - 7, y: at + 4 }, part ? count(rates * part) + " /s" : "0"));
+    svg.append(draw("text", { class: "b", x: right + 7, y: at + 4 }, count(opens * part)));
   }
-  for (const minutes of [5, 4, 3, 2, 1, 0]) {
-    const at = x(now - minutes * 60000);
-    svg.append(draw("text", { x: at, y: height - 4, class: minutes === 0 ? "end" : "", "text-anchor": minutes === 5 || minutes === 0 ? "" : "middle" }, minutes === 0 ? "now" : "−" + minutes + " min"));
+  const thin = ((right - left) * step) / span < 50 ? 2 : 1;
+  for (let back = 0; back <= span; back += step * thin) {
+    const at = x(now - back), far = unit === "s" ? back / 1000 + " s" : back / 60000 + " min";
+    const edge = back === 0 ? " end" : back === span ? "" : " middle";
+    svg.append(draw("text", { x: at, y: height - 4, class: edge }, back === 0 ? "now" : "−" + far));
   }
-  const path = (value, most) => past.map((it, i) => (i ? "L" : "M") + x(it.at).toFixed(1) + " " + y(value(it), most).toFixed(1)).join("");
-  const line = path((it) => it.rate, rates);
-  svg.append(draw("path", { class: "area", d: `${line}L${width} ${bottom}L${x(past[0].at).toFixed(1)} ${bottom}Z` }));
-  svg.append(draw("path", { class: "line b", d: path((it) => it.open, opens) }));
-  svg.append(draw("path", { class: "line", d: line }));
+  const path = (of, value, most) => of.map((it, i) => (i ? "L" : "M") + x(it.at).toFixed(1) + " " + y(value(it), most).toFixed(1)).join("");
+  if (known.length > 0) {
+    const line = path(known, (it) => it.rate, rates);
+    svg.append(draw("path", { class: "area", d: `${line}L${right} ${bottom}L${x(known[0].at).toFixed(1)} ${bottom}Z` }));
+    svg.append(draw("path", { class: "line", d: line }));
+  }
+  svg.append(draw("path", { class: "line b", d: path(past, (it) => it.open, opens) }));
   box.replaceChildren(svg);
 }
 
@@ -273,10 +287,15 @@ function chart() {
 function bars(id, values) {
   const box = $(id), most = Math.max(1, ...values.map(([, n]) => n));
   if (box.children.length !== values.length) {
-    box.replaceChildren(...values.map(([name]) => make("div", { class: "row" }, make("span", {}, plain(name)), make("i", { "aria-hidden": "true" }, make("b")), make("span"))));
+    box.replaceChildren(...values.map(() => make("div", { class: "row" }, make("span"), make("i", { "aria-hidden": "true" }, make("b")), make("span"))));
   }
-  values.forEach(([, n], i) => {
+  values.forEach(([name, n], i) => {
     const row = box.children[i];
+    // The order may have changed since.
+    if (row.dataset.name !== name) {
+      row.dataset.name = name;
+      row.children[0].textContent = plain(name);
+    }
     row.classList.toggle("none", n === 0);
     row.children[1].firstChild.style.width = (n / most) * 100 + "%";
     row.children[2].textContent = count(n);
@@ -287,7 +306,7 @@ function histogram(id, data, zero) {
   if (box.children.length === 0) {
     box.setAttribute("role", "img");
     box.replaceChildren(...data.buckets.map((it, i) => {
-      const label = it.le_ms === null ? "more" : i === 0 && zero ? zero : time(it.le_ms).replace(" ", "\u2009");
+      const label = it.le_ms === null ? "more" : i === 0 && zero ? zero : time(it.le_ms).replace("\u00a0", "\u2009");
       return make("div", { class: "bin" }, make("em"), make("b"), make("u", {}, label));
     }));
   }
@@ -308,30 +327,36 @@ function owners() {
     const w = view.wheel, cell = (text, more = "") => make("td", { class: "n" + more }, text);
     return make("tr", {}, make("th", { scope: "row" }, String(i)), cell(count(view.servers)), cell(count(w.server_timers)), cell(count(w.armed)), cell(count(w.orphans), w.orphans ? " bad" : ""));
   }));
+  const all = {};
+  for (const view of frame.loops) for (const [name, n] of Object.entries(view ? view.wheel.owners : {})) all[name] = (all[name] || 0) + n;
+  set("owner-kinds", "Entries by owner: " + (Object.entries(all).sort((a, b) => b[1] - a[1]).map(([name, n]) => plural(n, name)).join(", ") || "none") + ".");
   const trial = frame.loops.map((view) => view && view.trial).find((it) => it && it.running) || frame.loops.map((view) => view && view.trial).find(Boolean);
   $("try").disabled = Boolean(trial && trial.running);
   if (!trial) return;
-  const clean = !trial.running && trial.alive === 0 && trial.timers_now === trial.timers_before;
+  const clean = !trial.running && trial.alive === 0 && trial.timers_left === 0;
   const key = JSON.stringify(trial);
   if ($("trial").dataset.key === key) return;
   $("trial").dataset.key = key;
   $("trial").classList.toggle("bad", !trial.running && !clean);
   const verdict = trial.running ? `${count(trial.made)} of ${count(trial.asked)} made and dropped …` : clean ? "Nothing remains." : "Something remains.";
   const more = trial.running ? "" : ` ${plural(trial.made, "server")} made and dropped, ${count(trial.bound)} of them bound. Servers alive at most ${count(trial.alive_most)}, now ${count(trial.alive)}. ` +
-    `Entries in the wheel ${count(trial.timers_before)} before, ${count(trial.timers_most)} at most, ${count(trial.timers_now)} after. Memory ${bytes(trial.memory_before)} before, ${bytes(trial.memory_now)} after.`;
+    `Their entries in the wheel at most ${count(trial.timers_most)}, now ${count(trial.timers_left)}. Memory ${bytes(trial.memory_before)} before, ${bytes(trial.memory_now)} after.`;
   $("trial").replaceChildren(make("strong", {}, verdict), more);
 }
 
 // The table of connections.
 const COLUMNS = [
   ["peer", "Peer", (it) => it.peer || "–", (it) => it.peer || ""],
-  ["phase", "Phase", (it) => make("span", { class: "phase" }, plain(it.phase)), (it) => it.phase],
+  ["phase", "Phase", phase, (it) => it.phase],
   ["age_ms", "Age", (it) => time(it.age_ms), (it) => it.age_ms, true],
   ["left", "Deadline", deadline, (it) => it.deadline ? it.deadline.left_ms : Infinity],
   ["requests", "Requests", (it) => count(it.requests), (it) => it.requests, true],
   ["bytes_in", "Received", (it) => bytes(it.bytes_in), (it) => it.bytes_in, true],
   ["bytes_out", "Sent", (it) => bytes(it.bytes_out), (it) => it.bytes_out, true],
 ];
+function phase(it) {
+  return make("span", {}, make("span", { class: "phase" }, plain(it.phase)), make("span", { class: "hint" }, " for " + time(it.phase_ms)));
+}
 function deadline(it) {
   if (!it.deadline) return "none";
   const { class: name, left_ms, of_ms } = it.deadline, share = Math.min(1, left_ms / of_ms);
@@ -342,7 +367,7 @@ function deadline(it) {
 function heads() {
   $("heads").replaceChildren(...COLUMNS.map(([key, name, , , number]) => {
     const button = make("button", { type: "button" }, name);
-    const head = make("th", { scope: "col", class: number ? "n" : "" }, button);
+    const head = make("th", { scope: "col", role: "columnheader", class: number ? "n" : "" }, button);
     button.addEventListener("click", () => {
       sort = { key, down: sort.key === key ? !sort.down : Boolean(number) };
       marks();
@@ -350,7 +375,7 @@ function heads() {
     });
     head.dataset.key = key;
     return head;
-  }), make("th", { scope: "col" }, make("span", { class: "quiet" }, "Close")));
+  }), make("th", { scope: "col", role: "columnheader", class: "c-close" }, make("span", { class: "quiet" }, "Close")));
   marks();
 }
 function marks() {
@@ -371,11 +396,11 @@ function table() {
     seen.add(key);
     let row = rows.get(key);
     if (!row) {
-      row = make("tr", { "data-connection": key });
-      for (const [, , , , number] of COLUMNS) row.append(make("td", { class: number ? "n" : "" }));
+      row = make("tr", { "data-connection": key, role: "row" });
+      for (const [name, label, , , number] of COLUMNS) row.append(make("td", { class: "c-" + name + (number ? " n" : ""), role: "cell", "data-label": label }));
       const button = make("button", { type: "button", class: "act", "aria-label": "Close the connection of " + (it.peer || it.id) }, "Close");
       button.addEventListener("click", () => close(key, it.peer || it.id, button));
-      row.append(make("td", { class: "n" }, button));
+      row.append(make("td", { class: "c-close n", role: "cell" }, button));
       rows.set(key, row);
     }
     COLUMNS.forEach(([, , show], i) => row.children[i].replaceChildren(show(it)));
@@ -424,15 +449,32 @@ function show() {
 }
 const PHASES = ["first_byte", "headers", "body", "handler", "write", "idle", "upgraded", "linger"];
 
+// What it was like before anybody looked.
+async function before() {
+  try {
+    const points = await (await fetch("history")).json(), now = Date.now();
+    const first = past.length ? past[0].at : now;
+    const earlier = points.map(([ago, requests, open]) => ({ at: now - ago, requests, open, latency: null, rate: null })).filter((it) => it.at < first);
+    earlier.forEach((it, i) => {
+      const last = earlier[i - 1];
+      if (last) it.rate = ((it.requests - last.requests) * 1000) / (it.at - last.at);
+    });
+    past.unshift(...earlier.filter((it) => now - it.at <= HISTORY_MS));
+  } catch {
+    // There is none, and the lines begin now.
+  }
+}
 function connect() {
   const source = new EventSource("events");
   source.onmessage = (event) => {
     frame = JSON.parse(event.data);
     came = performance.now();
     const at = Date.now(), status = frame.status;
-    past.push({ at, requests: status.requests, open: status.connections.open, latency: status.latency, rate: 0 });
+    // It was started anew, and counts from zero.
+    if (past.length && past[past.length - 1].requests > status.requests) past.length = 0;
+    past.push({ at, requests: status.requests, open: status.connections.open, latency: status.latency, rate: null });
     while (past.length > 1 && at - past[0].at > HISTORY_MS) past.shift();
-    state("live", "live");
+    state("live", "live, " + plural(frame.viewers, "viewer"));
     show();
   };
   source.onerror = () => {
@@ -445,7 +487,12 @@ function state(kind, text) {
   $("link").className = "state " + kind;
   set("link", text);
 }
+// Frames may come less often than usual: a busy loop has better things to do.
+setInterval(() => {
+  const quiet = performance.now() - came;
+  if (frame && quiet > 3000 && $("link").className === "state live") set("link", "last heard of " + time(quiet) + " ago");
+}, 1000);
 heads();
-connect();
+before().then(connect);
 spin();
 addEventListener("resize", () => { if (frame) chart(); });

@@ -2,6 +2,7 @@
 
 use super::access::{Access, Refusal, may_act};
 use super::hub::{LiveLink, ORDERS_MAX};
+use super::status::status;
 use super::viewer::Viewer;
 use crate::context::ConnId;
 use crate::handler::Request;
@@ -73,6 +74,9 @@ impl LivePage {
     /// |---|---|
     /// | `GET` nothing | the page |
     /// | `GET events` | a stream of server-sent events, each the state as of then in JSON |
+    /// | `GET history` | the last minutes, a point a second: milliseconds ago, requests, connections |
+    /// | `GET status.json` | what [`status`](super::status) says |
+    /// | `GET metrics` | what `netserver::metrics` says, with that feature |
     /// | `POST close` | closes a connection; the body is `LOOP CONNECTION`, as in `0 3v1` |
     /// | `POST servers` | makes and drops 10,000 servers |
     ///
@@ -83,9 +87,21 @@ impl LivePage {
         match rest {
             "" if reads => self.show(request, reply),
             "events" if reads => self.stream(request, reply),
+            "history" if reads => {
+                let history = self.link.hub().history.describe(request.now());
+                self.tell("application/json", &history.to_string(), request, reply);
+            }
+            "status.json" if reads => {
+                self.tell("application/json", &status(&self.link.gauges), request, reply);
+            }
+            #[cfg(feature = "metrics")]
+            "metrics" if reads => {
+                let text = crate::metrics::text(&self.link.gauges);
+                self.tell(crate::metrics::CONTENT_TYPE, &text, request, reply);
+            }
             "close" if acts => self.close(request, reply),
             "servers" if acts => self.try_servers(request, reply),
-            "" | "events" => refuse_method("GET, HEAD", reply),
+            "" | "events" | "history" | "status.json" => refuse_method("GET, HEAD", reply),
             "close" | "servers" => refuse_method("POST", reply),
             _ => say(Status::NOT_FOUND, "The live page has no such part.\n", reply),
         }
@@ -104,6 +120,15 @@ impl LivePage {
             NO_STORE,
         ];
         reply.send(Response::new(Status::OK).fields(&fields).body(PAGE.as_bytes()));
+    }
+
+    /// To who may look: what is true for a moment.
+    fn tell(&self, content_type: &str, text: &str, request: &Request<'_>, reply: Reply<'_>) {
+        if let Err(refusal) = self.access.may_look(request) {
+            return forbid(refusal, reply);
+        }
+        let fields = [("Content-Type", content_type), NO_STORE];
+        reply.send(Response::new(Status::OK).fields(&fields).body(text.as_bytes()));
     }
 
     fn stream(&self, request: &Request<'_>, reply: Reply<'_>) {

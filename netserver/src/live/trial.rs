@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mio::Registry;
 use serde_json::{Value, json};
-use timerwheel::Timers;
+use timerwheel::{TimerHandle, Timers};
 
 use crate::handler::{Handler, Request};
 use crate::memory;
@@ -28,9 +28,10 @@ pub(super) struct Trial {
     /// Every server's handler holds one: how many there are is how many servers are alive.
     alive: Arc<()>,
     alive_most: usize,
-    timers_before: usize,
+    /// Entries of theirs in the wheel at a time.
     timers_most: usize,
-    timers_now: usize,
+    /// Entries of theirs that were still there when they were gone.
+    timers_left: usize,
     memory_before: Option<u64>,
     memory_now: Option<u64>,
 }
@@ -47,7 +48,7 @@ impl Handler for Tenant {
 }
 
 impl Trial {
-    pub(super) fn new(servers: u32, timers: usize) -> Self {
+    pub(super) fn new(servers: u32) -> Self {
         let memory = memory::resident_bytes();
         Self {
             asked: servers,
@@ -55,9 +56,8 @@ impl Trial {
             bound: 0,
             alive: Arc::new(()),
             alive_most: 0,
-            timers_before: timers,
-            timers_most: timers,
-            timers_now: timers,
+            timers_most: 0,
+            timers_left: 0,
             memory_before: memory,
             memory_now: memory,
         }
@@ -89,11 +89,13 @@ impl Trial {
         let bound_count = u32::try_from(bound.len()).unwrap_or(make);
         let unbound: Vec<_> = (bound_count..make).map(|_| tenant()).collect();
         self.alive_most = self.alive_most.max(self.alive());
-        self.timers_most = self.timers_most.max(timers.len());
+        let entries: Vec<TimerHandle> = bound.iter().filter_map(Server::timer).collect();
+        self.timers_most = self.timers_most.max(entries.len());
         drop((bound, unbound));
         self.made += make;
         self.bound += bound_count;
-        self.timers_now = timers.len();
+        // Others come and go meanwhile: what counts are theirs.
+        self.timers_left += entries.iter().filter(|entry| timers.contains(**entry)).count();
         if !self.is_running() {
             self.memory_now = memory::resident_bytes();
         }
@@ -107,9 +109,8 @@ impl Trial {
             "bound": self.bound,
             "alive": self.alive(),
             "alive_most": self.alive_most,
-            "timers_before": self.timers_before,
             "timers_most": self.timers_most,
-            "timers_now": self.timers_now,
+            "timers_left": self.timers_left,
             "memory_before": self.memory_before,
             "memory_now": self.memory_now,
         })

@@ -60,6 +60,7 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
                 "id": row.id.to_string(),
                 "peer": row.peer.map(|peer| peer.to_string()),
                 "phase": row.phase.name(),
+                "phase_ms": millis(row.phase_age),
                 "age_ms": millis(row.age),
                 "deadline": deadline,
                 "requests": row.requests,

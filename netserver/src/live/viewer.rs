@@ -18,7 +18,9 @@ impl Viewer {
         let one_more = |viewers| (viewers < VIEWERS_MAX).then_some(viewers + 1);
         let viewers = &link.hub().viewers;
         viewers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Self { link: link.clone(), seen: 0 })
+        // The frame that lies there may be from when somebody last looked.
+        let seen = link.desk().papers().frame.number;
+        Some(Self { link: link.clone(), seen })
     }
 }
 

@@ -84,6 +84,13 @@ impl Stream {
         }
     }
 
+    /// Whether a read that brings less than it could have has emptied it, and a write that takes
+    /// less than all has filled it: true of sockets. What passes records on, as TLS does, may have
+    /// another one ready, and no edge comes for that.
+    pub(crate) fn moves_all_there_is(&self) -> bool {
+        !matches!(self.socket, Socket::Other(_))
+    }
+
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Transfer {
         match retry(|| Read::read(self, buffer)) {
             Ok(0) => Transfer::End,

@@ -9,8 +9,9 @@ use super::Stream;
 
 /// A two-way stream of bytes: bring TLS, a pipe within the process, a socket of another kind.
 ///
-/// Reads and writes must not block: they return [`io::ErrorKind::WouldBlock`] if there is nothing
-/// to do, and an event follows when there is, edge-triggered, by the poll that it registers with
+/// Reads and writes must not block, and may move less than there is: the server goes on until one
+/// returns [`io::ErrorKind::WouldBlock`], because there is nothing to do. An event follows when there
+/// is, edge-triggered, by the poll that it registers with
 /// or by [`Server::on_ready`](crate::Server::on_ready). Reading 0 bytes means that the peer has
 /// closed its side.
 pub trait Transport: Read + Write + Source {

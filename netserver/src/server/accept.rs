@@ -17,6 +17,9 @@ use crate::track::Class;
 /// Connections accepted in one go, before others get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
+/// Connections that look idle, and are read from for one that comes, before it is turned away.
+const EVICTIONS_TRIED: usize = 8;
+
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to the quota.
     pub(super) fn accept(&mut self, now: Instant) {
@@ -116,13 +119,23 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.settings.limits.over_limit != OverLimit::EvictIdle {
             return None;
         }
-        let longest_idle = self.tracker.first(Class::Idle)?;
-        self.abort(longest_idle, Cause::Evicted, now);
-        self.take_seat()
+        for _ in 0..EVICTIONS_TRIED {
+            let longest_idle = self.tracker.first(Class::Idle)?;
+            // Its next request may have arrived, and only not been read.
+            if !self.goes_on(longest_idle, Class::Idle, now) {
+                self.abort(longest_idle, Cause::Evicted, now);
+            }
+            let seat = self.take_seat();
+            if seat.is_some() {
+                return seat;
+            }
+        }
+        None
     }
 
     fn turn_away(&mut self, mut stream: Stream, now: Instant) {
         self.stats.refused += 1;
+        self.stats.closed.add(Cause::OverLimit);
         if self.settings.limits.over_limit == OverLimit::Unavailable {
             let mut answer = Vec::new();
             encode_reject(&mut answer, Reject::Unavailable, self.date.text(now));

@@ -46,6 +46,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// When the check has something to do next, as far as is known.
     pub(super) fn next_check(&self, now: Instant) -> Option<Instant> {
+        if self.is_closed() {
+            // Whatever was still to be looked after is not the server's any more.
+            return None;
+        }
         let expiry = self.tracker.next_deadline(&self.settings.timeouts);
         let retry = (self.exhausted || self.accepting || self.has_leases()).then(|| now + RETRY);
         expiry.into_iter().chain(self.grace_ends()).chain(retry).min()
@@ -53,7 +57,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     fn expire_one(&mut self, key: u32, class: Class, now: Instant) {
         let since = self.tracker.since(key, class);
-        let rescued = is_about_receiving(class) && self.rescue(key, class, now);
+        let rescued = is_about_the_peer(class) && self.rescue(key, class, now);
         if let Some(connection) = self.connections.get(key as usize) {
             connection.trace.expired(class, rescued);
         }
@@ -78,36 +82,44 @@ impl<H: Handler, T: Copy> Server<H, T> {
         }
     }
 
-    /// Reads before it kills: if the loop was held up, what was waited for may be in the kernel's
-    /// buffer. True if the connection is no longer late.
+    /// Reads and writes before it kills: if the loop was held up, what was waited for may be in the
+    /// kernel's buffer, or there may be room in it. True if the connection is no longer late.
     fn rescue(&mut self, key: u32, class: Class, now: Instant) -> bool {
-        let since = self.tracker.since(key, class);
-        let Some(connection) = self.connections.get_mut(key as usize) else { return false };
-        let id = connection.id;
-        // No edge may have been delivered yet for what is there.
-        connection.readable = true;
-        self.drive(key, now);
-        let rescued = self.tracker.since(key, class) != since;
+        let id = self.connections.get(key as usize).map(|connection| connection.id);
+        let rescued = self.goes_on(key, class, now);
         if rescued
             && let Some(connection) = self.connections.get_mut(key as usize)
-            && connection.id == id
+            && Some(connection.id) == id
         {
             connection.rescued += 1;
             self.stats.rescued += 1;
         }
         rescued
     }
+
+    /// Reads what is there, and writes if there is room. True if that took the connection out of the
+    /// class, or began it afresh.
+    pub(super) fn goes_on(&mut self, key: u32, class: Class, now: Instant) -> bool {
+        let since = self.tracker.since(key, class);
+        // No edge may have been delivered yet for either.
+        self.drive_after(key, now, |connection, _, _| {
+            connection.readable = true;
+            connection.blocked = false;
+        });
+        self.tracker.since(key, class) != since
+    }
 }
 
-/// Whether the class waits for bytes that may have arrived meanwhile.
-fn is_about_receiving(class: Class) -> bool {
+/// Whether the class waits for what the peer may have done meanwhile.
+fn is_about_the_peer(class: Class) -> bool {
     match class {
         Class::FirstByte
         | Class::Headers
         | Class::Idle
         | Class::Receive
         | Class::MinRate
-        | Class::Upgraded => true,
-        Class::Linger | Class::LingerTotal | Class::Handler | Class::Write => false,
+        | Class::Upgraded
+        | Class::Write => true,
+        Class::Linger | Class::LingerTotal | Class::Handler => false,
     }
 }

@@ -11,6 +11,7 @@ use crate::handler::Handler;
 use crate::settings::{SettingError, Settings, Timeouts};
 use crate::stats::Stats;
 use crate::trace;
+use crate::track::Class;
 
 /// What became of the connections that were open when the server began to close.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -87,7 +88,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
     pub fn close_idle(&mut self, now: Instant) {
         for key in self.keys() {
             let idle = self.connections.get(key as usize).is_some_and(|c| c.phase == Phase::Idle);
-            if idle {
+            // Its next request may have arrived, and only not been read.
+            if idle && !self.goes_on(key, Class::Idle, now) {
                 self.abort(key, Cause::Idle, now);
             }
         }
@@ -188,6 +190,11 @@ impl<H: Handler, T: Copy> Server<H, T> {
             if forcing {
                 self.cut_off(key, now);
             } else {
+                // A request that has arrived is no less under way for not having been read.
+                self.drive_after(key, now, |connection, _, _| {
+                    connection.conn.begin_drain();
+                    connection.readable = true;
+                });
                 self.drive_after(key, now, |connection, _, cx| {
                     connection.conn.drain(cx);
                     if let Some(leased) = &connection.leased {

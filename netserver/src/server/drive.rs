@@ -77,9 +77,11 @@ impl<H: Handler, T: Copy> Server<H, T> {
             }
             match connection.stream.read(read) {
                 Transfer::Bytes(n) => {
-                    // A short read has emptied the socket; the next byte comes with an edge. Only
+                    // A short read has emptied a socket; the next byte comes with an edge. Only
                     // a FIN that the poll has told of already does not come with another.
-                    connection.readable = n == read.len() || connection.read_closed;
+                    connection.readable = n == read.len()
+                        || connection.read_closed
+                        || !connection.stream.moves_all_there_is();
                     self.stats.bytes_in += n as u64;
                     let Some(used) = connection.take_proxy_header(
                         &read[..n],
@@ -97,7 +99,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     connection.readable = false;
                     connection.conn.receive_eof(&mut self.handler, &mut cx);
                 }
-                Transfer::Broken => connection.conn.abort(Cause::PeerReset),
+                Transfer::Broken => connection.conn.break_off(),
             }
             return Step::On;
         }
@@ -202,8 +204,8 @@ fn write(connection: &mut Connection) -> u64 {
     let len = output.len();
     match connection.stream.write(output) {
         Transfer::Bytes(n) => {
-            // Less than all: the socket is full, and says when it is not.
-            connection.blocked = n < len;
+            // Less than all: a socket is full, and says when it is not.
+            connection.blocked = n < len && connection.stream.moves_all_there_is();
             connection.conn.wrote(n);
             n as u64
         }
@@ -212,7 +214,7 @@ fn write(connection: &mut Connection) -> u64 {
             0
         }
         Transfer::End | Transfer::Broken => {
-            connection.conn.abort(Cause::PeerReset);
+            connection.conn.break_off();
             0
         }
     }

@@ -100,9 +100,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
-    /// Saves a picture of the whole page.
-    pub(crate) fn picture(&self, path: &Path) {
-        let options = json!({ "format": "png", "captureBeyondViewport": true });
+    /// Saves a picture of the whole page, of this width and as high as it is.
+    pub(crate) fn picture(&self, width: u32, path: &Path) {
+        let height =
+            self.devtools("Page.getLayoutMetrics", &json!({}))["cssContentSize"]["height"].take();
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+        let options = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let picture = self.devtools("Page.captureScreenshot", &options);
         let bytes = base64(picture["data"].as_str().expect("a picture"));
         std::fs::write(path, bytes).expect("a picture is saved");

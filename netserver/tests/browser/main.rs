@@ -71,9 +71,15 @@ fn visitors(binary: &Binary) -> Vec<Client> {
         send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\nx"),
         send("GET /stream?chunks=1000000&size=100000 HTTP/1.1\r\nHost: a\r\n\r\n"),
     ];
-    // Requests put off: entries on the wheel, on every level that people live to see.
-    for ms in [4_000, 9_000, 21_000, 40_000, 50_000, 90_000, 400_000, 3_600_000] {
+    // Requests put off: entries on the wheel, on every level that people live to see, and some that
+    // share a slot.
+    for ms in [9_000, 21_000, 40_000, 40_010, 50_000, 90_000, 95_000, 400_000, 1_800_000, 3_600_000]
+    {
         clients.push(send(&format!("GET /slow?ms={ms} HTTP/1.1\r\nHost: a\r\n\r\n")));
+    }
+    // And some that end, for one cause and another.
+    for bytes in ["nonsense\r\n\r\n", "nonsense\r\n\r\n", "GET /json HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        drop(send(bytes));
     }
     clients
 }
@@ -152,6 +158,22 @@ fn a_browser_sees_the_wheel_turn_and_closes_a_connection() {
     );
     assert_eq!(browser.run(&text("orphans")), "0");
 
+    // Each cause has the number that the status has, whatever the order.
+    drop(visitors.pop());
+    let status = "const closed = frame.status.connections.closed; \
+        const rows = [...document.querySelectorAll('#closes .row')].map((it) => \
+            [it.children[0].textContent.replaceAll(' ', '_'), it.children[2].textContent]); \
+        return rows.length > 3 && rows.every(([name, n]) => String(closed[name]) === n) \
+            && rows[0][1] !== '0'";
+    browser.wait("the causes are those of the status", status);
+
+    // Who comes later sees what it was like before.
+    browser.open(&format!("http://{}/", binary.address));
+    browser.wait(
+        "the minutes before are known",
+        "return past.some((it) => it.at < performance.timeOrigin - 1000) && frame !== null",
+    );
+
     pictures(&browser);
     drop((load, visitors));
 }
@@ -170,7 +192,7 @@ fn pictures(browser: &Browser) {
             thread::sleep(Duration::from_millis(900));
             let overflow = browser.run("return document.documentElement.scrollWidth - innerWidth");
             assert!(overflow.as_i64() <= Some(0), "{width} pixels: {overflow} too wide");
-            browser.picture(&directory.join(format!("live-{width}-{scheme}.png")));
+            browser.picture(width, &directory.join(format!("live-{width}-{scheme}.png")));
         }
     }
 }

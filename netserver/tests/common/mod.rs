@@ -31,6 +31,7 @@ pub(crate) struct Log {
     pub(crate) requests: Vec<String>,
     pub(crate) gone: Vec<Ticket>,
     pub(crate) upgraded: Vec<Upgraded>,
+    pub(crate) deadlines: Vec<Option<Instant>>,
 }
 
 impl Seen {
@@ -48,6 +49,11 @@ impl Seen {
         std::mem::take(&mut self.0.borrow_mut().closed)
     }
 
+    /// The deadlines of the requests that were put off, as those see them.
+    pub(crate) fn deadlines(&self) -> Vec<Option<Instant>> {
+        std::mem::take(&mut self.0.borrow_mut().deadlines)
+    }
+
     /// The requests that were told that their client is gone.
     pub(crate) fn gone(&self) -> Vec<Ticket> {
         std::mem::take(&mut self.0.borrow_mut().gone)
@@ -56,6 +62,12 @@ impl Seen {
     /// The connections that have ended, in that order.
     pub(crate) fn ended(&self) -> Vec<ConnId> {
         std::mem::take(&mut self.0.borrow_mut().ended)
+    }
+
+    /// The oldest socket that was given away, if there is one.
+    pub(crate) fn next_upgraded(&self) -> Option<Upgraded> {
+        let upgraded = &mut self.0.borrow_mut().upgraded;
+        (!upgraded.is_empty()).then(|| upgraded.remove(0))
     }
 
     pub(crate) fn upgraded(&self) -> Upgraded {
@@ -90,6 +102,7 @@ impl Handler for App {
         log.borrow_mut().requests.push(request.target().to_owned());
         match request.path() {
             "/later" => {
+                log.borrow_mut().deadlines.push(request.deadline());
                 let ticket = reply.later();
                 log.borrow_mut().tickets.push(ticket);
             }

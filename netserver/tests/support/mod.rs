@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod agree;
+pub mod differential;
 pub mod probe;
 
 use std::time::{Duration, Instant, SystemTime};

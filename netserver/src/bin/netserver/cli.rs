@@ -4,98 +4,204 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use netserver::live::Access;
 use netserver::{ConnectionCheck, Limits, SettingError, Settings, Timeouts};
 
 use crate::listen::Listen;
+use crate::top;
 use crate::units::{count, duration, memory_size, size, threads};
 
+/// What the process is to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Serve(Box<Options>),
+    Top(top::Options),
+}
+
 /// An HTTP/1.1 server with connection deadlines on a timer wheel.
+///
+/// Without a command it serves until SIGTERM or SIGINT, and then drains: what is under way is
+/// answered, and told once a second. A second signal does not wait.
 #[derive(Parser, Debug)]
-#[command(name = "netserver", version, about)]
-#[command(after_help = "Durations: 500ms, 2s, 1m; sizes: 16KiB, 1MiB. 0 switches a limit off.")]
+#[command(name = "netserver", version, styles = STYLES, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    other: Option<Other>,
+    #[command(flatten)]
+    serve: Options,
+}
+
+#[derive(Subcommand, Debug)]
+enum Other {
+    Top(top::Options),
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Its colours go where the others go when nobody sees them.
+const EXAMPLES: &str = "\
+\x1b[1;32mUnits:\x1b[0m
+  500ms, 2s, 1m; 16KiB, 1MiB. 0 switches a limit off.
+
+\x1b[1;32mExamples:\x1b[0m
+  \x1b[1;36mnetserver\x1b[0m
+      serve on http://127.0.0.1:8080; the live page is at /
+  \x1b[1;36mnetserver --listen 0.0.0.0:80 --threads 4 --max-connections 10000 -v\x1b[0m
+      everywhere, on four loops, with a limit; say why each connection closed
+  \x1b[1;36mnetserver --headers-timeout 400ms --connections-checking-interval 100ms\x1b[0m
+      see deadlines at work: connect with nc and say nothing
+  \x1b[1;36mnetserver top\x1b[0m
+      look at the one that runs, from another terminal";
+
+/// Serving.
+#[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Where to listen: IP:PORT, and port 0 is one that is free; unix:PATH; or systemd, for the
     /// sockets that a service manager passes.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", help_heading = "Where")]
     pub(crate) listen: Listen,
 
     /// Expect a header of the PROXY protocol (version 1 or 2) first on each connection, and take
     /// the client's address from it. Only where nobody but the proxy can connect.
-    #[arg(long)]
+    #[arg(long, help_heading = "Where")]
     pub(crate) proxy_protocol: bool,
 
     /// Event loops, each on a thread; with a socket of its own on IP:PORT, and otherwise sharing
     /// one.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
+    #[arg(
+        long, help_heading = "Where",
+        value_name = "N", default_value = "1", value_parser = threads
+    )]
     pub(crate) threads: NonZeroUsize,
 
     /// From the first byte of a request until its head is complete.
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "60s", value_parser = duration
+    )]
     headers_timeout: Duration,
 
     /// From the first byte of a request until its body is complete.
-    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "300s", value_parser = duration
+    )]
     request_timeout: Duration,
 
     /// How long a connection may be idle between requests.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "5s", value_parser = duration
+    )]
     keep_alive_timeout: Duration,
 
     /// How long a client may take nothing of what is written to it.
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "60s", value_parser = duration
+    )]
     write_timeout: Duration,
 
     /// How often connections are checked for the timeouts above.
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "1s", value_parser = duration
+    )]
     connections_checking_interval: Duration,
 
     /// Request line and fields; more is answered 431.
-    #[arg(long, value_name = "SIZE", default_value = "16KiB", value_parser = memory_size)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "SIZE", default_value = "16KiB", value_parser = memory_size
+    )]
     max_header_size: usize,
 
     /// Fields of a request; more is answered 431.
-    #[arg(long, value_name = "N", default_value = "100", value_parser = count::<usize>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "100", value_parser = count::<usize>
+    )]
     max_headers_count: usize,
 
     /// Requests of one connection.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<u64>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<u64>
+    )]
     max_requests_per_socket: u64,
 
     /// Connections open at a time, in all event loops together; those above it are closed.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<usize>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<usize>
+    )]
     max_connections: usize,
 
     /// Connections from one address that have not sent a whole head yet, in all event loops
     /// together; those above it are closed.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<usize>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<usize>
+    )]
     max_pending_per_address: usize,
 
     /// The same for all addresses of one prefix.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = count::<usize>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "N", default_value = "0", value_parser = count::<usize>
+    )]
     max_pending_per_prefix: usize,
 
     /// Bits of an IPv4 address that make its prefix.
-    #[arg(long, value_name = "BITS", default_value = "24", value_parser = count::<u8>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "BITS", default_value = "24", value_parser = count::<u8>
+    )]
     ipv4_prefix_length: u8,
 
     /// Bits of an IPv6 address that make its prefix.
-    #[arg(long, value_name = "BITS", default_value = "64", value_parser = count::<u8>)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "BITS", default_value = "64", value_parser = count::<u8>
+    )]
     ipv6_prefix_length: u8,
 
     /// A body that is held in memory; more is answered 413.
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+    #[arg(
+        long, help_heading = "Limits",
+        value_name = "SIZE", default_value = "1MiB", value_parser = size
+    )]
     max_body_size: u64,
 
     /// Who may open the live page at /, which shows peers' addresses.
-    #[arg(long, value_name = "WHO", value_enum, default_value = "loopback")]
+    #[arg(
+        long,
+        value_name = "WHO",
+        value_enum,
+        default_value = "loopback",
+        help_heading = "Watching"
+    )]
     pub(crate) live_page: Audience,
 
     /// How long requests under way may take to finish after SIGTERM or SIGINT.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(
+        long, help_heading = "Timeouts",
+        value_name = "DURATION", default_value = "10s", value_parser = duration
+    )]
     pub(crate) grace: Duration,
+
+    /// Say on stderr why each connection closed; -vv: its phases and expiries too; -vvv: and each
+    /// timer.
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Watching")]
+    pub(crate) verbose: u8,
 }
 
 /// Who may see the live page.
@@ -119,21 +225,25 @@ impl Audience {
     }
 }
 
-impl Options {
-    /// Reads the command line. `Err` is how the process ends: after `--help`, or after a mistake,
-    /// which has been told on stderr.
-    pub(crate) fn from_args() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|error| {
-            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                // Nobody is left to tell when stdout is closed.
-                let _ = error.print();
-                return ExitCode::SUCCESS;
-            }
-            eprintln!("netserver: {}", in_one_line(&error));
-            ExitCode::from(2)
-        })
-    }
+/// Reads the command line. `Err` is how the process ends: after `--help`, or after a mistake,
+/// which has been told on stderr.
+pub(crate) fn read() -> Result<Command, ExitCode> {
+    let command_line = CommandLine::try_parse().map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            // Nobody is left to tell when stdout is closed.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("netserver: {}", in_one_line(&error));
+        ExitCode::from(2)
+    })?;
+    Ok(match command_line.other {
+        Some(Other::Top(options)) => Command::Top(options),
+        None => Command::Serve(Box::new(command_line.serve)),
+    })
+}
 
+impl Options {
     /// The settings that the flags ask for. `Err` is how the process ends, as above.
     pub(crate) fn settings(&self) -> Result<Settings, ExitCode> {
         let settings = self.unchecked_settings();
@@ -205,12 +315,13 @@ mod tests {
     use clap::CommandFactory;
 
     fn parse(args: &[&str]) -> Result<Options, clap::Error> {
-        Options::try_parse_from(["netserver"].iter().chain(args))
+        let parsed = CommandLine::try_parse_from(["netserver"].iter().chain(args));
+        parsed.map(|command_line| command_line.serve)
     }
 
     #[test]
     fn the_flags_are_well_formed_and_their_defaults_are_those_of_the_library() {
-        Options::command().debug_assert();
+        CommandLine::command().debug_assert();
         let options = parse(&[]).expect("no flags");
         assert_eq!(options.settings(), Ok(Settings::default()));
     }
@@ -229,7 +340,8 @@ mod tests {
             (&["--listen", "--threads", "2"], "--listen", "value is required"),
             (&["--max-body-size", "1kb"], "--max-body-size", "1kb"),
             (&["--frobnicate"], "--frobnicate", "unexpected"),
-            (&["8080"], "8080", "unexpected"),
+            (&["8080"], "8080", "unrecognized"),
+            (&["--threads", "2", "top"], "top", "--threads"),
         ];
         for (args, flag, value) in cases {
             let line = in_one_line(&parse(args).expect_err("a mistake"));

@@ -3,39 +3,47 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod drain;
 mod listen;
+mod log;
 mod routes;
+mod top;
 mod units;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use netserver::{Endpoint, Server, Settings};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
-use cli::Options;
+use cli::{Command, Options};
+use drain::Drain;
 use routes::Routes;
 
 fn main() -> ExitCode {
-    let options = match Options::from_args() {
-        Ok(options) => options,
-        Err(code) => return code,
-    };
-    let settings = match options.settings() {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
-    match serve(&options, &settings) {
+    match cli::read().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("netserver: {error}");
-            ExitCode::FAILURE
-        }
+        Err(code) => code,
     }
+}
+
+fn run(command: Command) -> Result<(), ExitCode> {
+    let outcome = match command {
+        Command::Top(options) => top::run(&options),
+        Command::Serve(options) => {
+            let settings = options.settings()?;
+            log::start(options.verbose);
+            serve(&options, &settings)
+        }
+    };
+    outcome.map_err(|error| {
+        eprintln!("netserver: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 const SIGNAL: Token = Token(0);
@@ -63,28 +71,42 @@ fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
 
     let mut events = Events::with_capacity(8);
     let mut grace = options.grace;
-    let mut closing = false;
+    let mut drain: Option<Drain> = None;
     while workers.running() > 0 {
-        match poll.poll(&mut events, None) {
+        let timeout = drain.as_mut().and_then(|drain| drain.timeout(Instant::now()));
+        match poll.poll(&mut events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
-        for _ in signals.pending() {
+        let now = Instant::now();
+        let signalled = signals.pending().count();
+        // A loop that ends unasked has failed, and takes the others with it.
+        let failed = drain.is_none() && workers.running() < workers.loops();
+        for _ in 0..signalled.max(usize::from(failed)) {
             // Before it stops to listen, so that nobody finds a name without a server.
             socket_file = None;
             workers.close(grace);
-            // A second signal does not wait.
-            grace = Duration::ZERO;
-            closing = true;
+            match &mut drain {
+                Some(drain) => drain.hurry(grace, now),
+                None => drain = Some(Drain::begin(grace, now)),
+            }
+            if signalled > 0 {
+                // A second signal does not wait.
+                grace = Duration::ZERO;
+            }
         }
-        // A loop that ends unasked has failed, and takes the others with it.
-        if !closing && workers.running() < workers.loops() {
-            workers.close(grace);
-            closing = true;
+        if let Some(progress) = drain.as_mut().and_then(|it| it.progress(workers.gauges(), now)) {
+            tell(&progress);
         }
     }
     drop(socket_file);
-    workers.join().map(drop)
+    tell(&drain::outcome(&workers.join()?));
+    Ok(())
+}
+
+/// On stderr, where nobody may be reading, which is no reason to fail.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "netserver: {line}");
 }
 
 fn announce(endpoints: &[Endpoint]) {

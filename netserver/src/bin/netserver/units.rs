@@ -1,4 +1,4 @@
-//! Durations, sizes and counts as people write them.
+//! Durations, sizes and counts as people write them, and read them.
 
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -66,9 +66,85 @@ fn scaled(number: &str, unit: u64) -> Result<u64, String> {
     number.and_then(|number| number.checked_mul(unit)).ok_or_else(|| "is too large".to_owned())
 }
 
+/// A duration with its unit, in as many digits as are of use: `4.2 s`.
+pub(crate) fn written(time: Duration) -> String {
+    let millis = time.as_secs_f64() * 1e3;
+    match millis {
+        0.0 => "0 ms".to_owned(),
+        ..1.0 => format!("{millis:.1} ms"),
+        ..1e3 => format!("{millis:.0} ms"),
+        ..1e4 => format!("{:.1} s", millis / 1e3),
+        ..12e4 => format!("{:.0} s", millis / 1e3),
+        ..72e5 => format!("{:.0} min", millis / 6e4),
+        _ => format!("{:.0} h", millis / 36e5),
+    }
+}
+
+/// A size with its unit: `4.2 MiB`.
+#[allow(clippy::cast_precision_loss)] // three digits are shown
+pub(crate) fn written_size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let unit = (bytes.max(1).ilog2() as usize / 10).min(UNITS.len() - 1);
+    let number = bytes as f64 / (1_u64 << (10 * unit)) as f64;
+    let digits = usize::from(unit > 0 && number < 100.0);
+    format!("{number:.digits$} {}", UNITS[unit])
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = (digits.len() + 2) % 3 + 1;
+    let (head, tail) = digits.split_at(first.min(digits.len()));
+    let groups = tail.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group));
+    groups.fold(head.to_owned(), |text, group| text + "," + &group)
+}
+
+/// So many of something: `1 connection`, `2 connections`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_has_its_unit() {
+        let cases = [
+            (0, "0 ms"),
+            (300, "0.3 ms"),
+            (4_000, "4 ms"),
+            (4_200_000, "4.2 s"),
+            (61_000_000, "61 s"),
+            (300_000_000, "5 min"),
+            (7_200_000_000, "2 h"),
+        ];
+        for (micros, text) in cases {
+            assert_eq!(written(Duration::from_micros(micros)), text);
+        }
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (150 << 10, "150 KiB"),
+            (5 << 20, "5.0 MiB"),
+            (3 << 30, "3.0 GiB"),
+            (2 << 40, "2.0 TiB"),
+            (9000 << 40, "9000 TiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(written_size(bytes), text);
+        }
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(
+            (counted(1, "turn"), counted(2000, "turn")),
+            ("1 turn".into(), "2,000 turns".into())
+        );
+    }
 
     #[test]
     fn durations_are_read_with_their_unit() {

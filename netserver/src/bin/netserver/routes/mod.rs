@@ -113,6 +113,7 @@ impl Route {
             "/status.json" => Self::Status,
             "/metrics" => Self::Metrics,
             "/events" => Self::Live("events"),
+            "/history" => Self::Live("history"),
             "/close" => Self::Live("close"),
             "/servers" => Self::Live("servers"),
             _ => return None,
