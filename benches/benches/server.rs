@@ -11,12 +11,15 @@
 //! cargo bench -p benches --bench server -- --quick  a smoke test, under half a minute
 //! ```
 
+// Some of what is there is for the other benchmark.
+#[allow(dead_code)]
 mod serving;
 
 use std::time::Duration;
 
 use serving::child::{self, Running};
-use serving::{cycles, load, peers, tracked};
+use serving::load::Until;
+use serving::{cycles, load, loops, peers, slow, tracked};
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -24,16 +27,20 @@ struct Plan {
     slice: Duration,
     idle: usize,
     tracked: &'static [usize],
+    slow: usize,
+    timeout: Duration,
 }
 
 impl Plan {
     fn from_arguments() -> Self {
         if std::env::args().any(|argument| argument == "--quick") {
             let slice = Duration::from_millis(150);
-            return Self { rounds: 1, slice, idle: 500, tracked: &[100, 10_000] };
+            let (tracked, timeout) = (&[100, 10_000], Duration::from_secs(1));
+            return Self { rounds: 1, slice, idle: 500, tracked, slow: 200, timeout };
         }
         let tracked = &[100, 10_000, 100_000, 1_000_000];
-        Self { rounds: 7, slice: Duration::from_millis(500), idle: 10_000, tracked }
+        let (slice, timeout) = (Duration::from_millis(500), Duration::from_secs(10));
+        Self { rounds: 7, slice, idle: 10_000, tracked, slow: 5_000, timeout }
     }
 }
 
@@ -64,6 +71,9 @@ fn main() {
     print_memory(plan.idle.min(room));
     print_checks(plan.tracked);
     print_cycles(plan);
+    print_loops(plan);
+    // Half of them send heads and half of them bodies.
+    print_slow(plan.slow.min(room / 2), plan.timeout);
 }
 
 fn print_loads(plan: Plan, servers: &[Running]) {
@@ -73,11 +83,12 @@ fn print_loads(plan: Plan, servers: &[Running]) {
         for (at, (_, load)) in LOADS.into_iter().enumerate() {
             for (server, measured) in servers.iter().zip(&mut measured) {
                 let before = server.cpu();
+                let until = Until::Elapsed(plan.slice);
                 let requests = match load {
                     Load::KeepAlive { connections, depth } => {
-                        load::keep_alive(server.address, connections, depth, plan.slice)
+                        load::keep_alive(server.address, connections, depth, until)
                     }
-                    Load::OneEach => load::one_each(server.address, plan.slice),
+                    Load::OneEach => load::one_each(server.address, None, until),
                 };
                 let cpu = server.cpu().saturating_sub(before);
                 #[allow(clippy::cast_precision_loss)] // millions, not quadrillions
@@ -156,6 +167,82 @@ fn print_cycles(plan: Plan) {
     println!("{:<20}{:>18.0}", "netserver", median(rounds.iter().map(|(ours, _)| *ours)));
     println!("{:<20}{:>18.0}", "tokio and hyper", median(rounds.iter().map(|(_, theirs)| *theirs)));
     println!("\nA server is built and dropped in {:?}.", cycles::build(1_000_000));
+}
+
+/// Requests take the handler a few hundred microseconds here, so that clients leave the processors
+/// to the loops. On a machine that is not idle the processors used tell what there was to be had.
+fn print_loops(plan: Plan) {
+    let until = Until::Elapsed(plan.slice);
+    let servers = peers::LOOPS.map(Running::start);
+    let mut measured = [const { Vec::new() }; 2];
+    for _ in 0..plan.rounds {
+        for (server, measured) in servers.iter().zip(&mut measured) {
+            let (before, start) = (server.cpu(), std::time::Instant::now());
+            let requests = load::keep_alive(server.address, 64, 1, until);
+            let (cpu, time) = (server.cpu().saturating_sub(before), start.elapsed());
+            #[allow(clippy::cast_precision_loss)] // thousands
+            let requests = requests as f64;
+            let (cpu, time) = (cpu.as_secs_f64(), time.as_secs_f64());
+            measured.push((requests / time, cpu * 1e6 / requests, cpu / time));
+        }
+    }
+    drop(servers);
+    let columns = ["per-second", "µs-of-cpu", "processors"];
+    print_header("Loops: requests that take a while", &columns.map(str::to_owned));
+    for (peer, rounds) in peers::LOOPS.iter().zip(&measured) {
+        let per_second = median(rounds.iter().map(|round| round.0));
+        let cpu = median(rounds.iter().map(|round| round.1));
+        let processors = median(rounds.iter().map(|round| round.2));
+        println!("{:<20}{per_second:>18.0}{cpu:>18.0}{processors:>18.2}", peer.name);
+    }
+    let pairs = || measured[0].iter().zip(&measured[1]);
+    println!(
+        "{:<20}{:>18.2}{:>18.2}{:>18.2}",
+        "two to one",
+        median(pairs().map(|(one, two)| two.0 / one.0)),
+        median(pairs().map(|(one, two)| two.1 / one.1)),
+        median(pairs().map(|(one, two)| two.2 / one.2))
+    );
+    let sizes = [8, 64, 1000];
+    let columns = sizes.map(|size| size.to_string());
+    print_header("Loops: % of the connections on the fullest, of so many", &columns);
+    for loops in [2, 4] {
+        print!("{:<20}", format!("{loops} loops"));
+        for size in sizes {
+            print!("{:>18.0}", loops::fullest(loops, size));
+        }
+        println!();
+    }
+}
+
+fn print_slow(each: usize, timeout: Duration) {
+    let millis = timeout.as_millis().to_string();
+    let outcomes = peers::WITH_SLOW_CLIENTS.map(|peer| {
+        let server = Running::start_with(slow::TIMEOUT, &millis, peer);
+        (peer, slow::clients(server.address, each, timeout))
+    });
+    let title = format!("Slow clients: answered after × of the timeout, {each} heads and bodies");
+    let columns = ["first-head", "last-head", "first-body", "last-body", "told", "untold"];
+    print_header(&title, &columns.map(str::to_owned));
+    for (peer, outcome) in &outcomes {
+        let (heads, bodies) = (&outcome.heads, &outcome.bodies);
+        print!("{:<20}", peer.name);
+        for share in [heads.first, heads.last, bodies.first, bodies.last] {
+            print!("{share:>18.4}");
+        }
+        let (told, untold) = (heads.told + bodies.told, heads.untold + bodies.untold);
+        println!("{told:>18}{untold:>18}");
+        // What is promised whatever else runs.
+        assert!(heads.first >= 1.0 && bodies.first >= 1.0, "somebody was closed early");
+        assert_eq!(untold, 0, "somebody was not told why");
+    }
+    let title = "Slow clients: the 99th percentile of a healthy one beside them, µs";
+    print_header(title, &["alone", "beside", "ratio"].map(str::to_owned));
+    for (peer, outcome) in outcomes {
+        let (alone, beside) = (outcome.alone.as_secs_f64(), outcome.beside.as_secs_f64());
+        let (name, ratio) = (peer.name, beside / alone);
+        println!("{name:<20}{:>18.0}{:>18.0}{ratio:>18.2}", alone * 1e6, beside * 1e6);
+    }
 }
 
 fn print_header(title: &str, columns: &[String]) {

@@ -80,7 +80,7 @@ pub trait Handler {
 /// A whole request. Everything is borrowed from the bytes it arrived in.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    pub(crate) head: Head<'a>,
+    pub(crate) head: &'a Head<'a>,
     pub(crate) body: &'a [u8],
     pub(crate) trailers: Fields<'a>,
     pub(crate) id: ConnId,
@@ -92,8 +92,8 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The head.
-    pub fn head(&self) -> &Head<'a> {
-        &self.head
+    pub fn head(&self) -> &'a Head<'a> {
+        self.head
     }
 
     /// The method, as sent: methods are case-sensitive.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::http::FieldSlots;
+use crate::http::HeadLimits;
 
 /// Everything that can be set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -78,7 +78,7 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConnectionCheck {
     /// At this interval, from bind to close, as Node does. What expires is noticed up to so much
-    /// later. Not zero.
+    /// later. Not zero, and at most a year.
     Interval(Duration),
     /// When the next thing expires, and not at all without connections: noticed within a tick of
     /// the wheel, and no wake-up for nothing.
@@ -97,7 +97,7 @@ pub struct Limits {
     /// Bytes of a request line and its fields. 16 KiB, at least 256. Then `431`, or `414` if the
     /// target alone is longer.
     pub header_size: usize,
-    /// Fields of a head. 100, at least 1, at most 256: their places are on the stack. Then `431`.
+    /// Fields of a head. 100, at least 1, at most 256. Then `431`.
     pub headers_count: usize,
     /// Bytes of a body that is buffered for the handler. 1 MiB. Then `413`.
     pub body_size: u64,
@@ -179,6 +179,12 @@ impl Settings {
         if timeouts.check == ConnectionCheck::Interval(Duration::ZERO) {
             return error("check_interval", "0s".into(), "must be longer than 0");
         }
+        if let ConnectionCheck::Interval(interval) = timeouts.check
+            && interval > MOST_CHECK_INTERVAL
+        {
+            let rule = format!("must be at most {MOST_CHECK_INTERVAL:?}");
+            return error("check_interval", format!("{interval:?}"), &rule);
+        }
         if timeouts.headers > timeouts.request && !timeouts.request.is_zero() {
             let rule = format!("must not be longer than request_timeout ({:?})", timeouts.request);
             return error("headers_timeout", format!("{:?}", timeouts.headers), &rule);
@@ -191,8 +197,8 @@ impl Settings {
             let value = format!("{} bytes", limits.header_size);
             return error("max_header_size", value, "must be at most 1073741824 bytes");
         }
-        if limits.headers_count > FieldSlots::MAX {
-            let rule = format!("must be at most {}", FieldSlots::MAX);
+        if limits.headers_count > HeadLimits::FIELDS_MAX {
+            let rule = format!("must be at most {}", HeadLimits::FIELDS_MAX);
             return error("max_headers_count", limits.headers_count.to_string(), &rule);
         }
         let (address, prefix) = (limits.pending_per_address, limits.pending_per_prefix);
@@ -223,6 +229,10 @@ impl Settings {
         Ok(())
     }
 }
+
+/// A year: who is never checked is better served by [`ConnectionCheck::Exact`], and a time that far
+/// ahead can be told in any clock.
+const MOST_CHECK_INTERVAL: Duration = Duration::from_secs(31_536_000);
 
 /// A request line with a short path and a Host field must fit.
 const LEAST_HEADER_SIZE: usize = 256;
@@ -273,6 +283,12 @@ mod tests {
         assert_eq!(
             refused(|s| s.timeouts.check = ConnectionCheck::Interval(Duration::ZERO)),
             "check_interval is 0s: it must be longer than 0"
+        );
+        assert_eq!(
+            refused(
+                |s| s.timeouts.check = ConnectionCheck::Interval(Duration::from_secs(31_536_001))
+            ),
+            "check_interval is 31536001s: it must be at most 31536000s"
         );
         assert_eq!(
             refused(|s| s.limits.header_size = 255),

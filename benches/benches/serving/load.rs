@@ -9,6 +9,24 @@ use mio::{Events, Interest, Poll, Token};
 
 pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// This long.
+    Elapsed(Duration),
+    /// So many answers, or a few more.
+    Answers(u64),
+}
+
+impl Until {
+    fn goes_on(self, start: Instant, answers: u64) -> bool {
+        match self {
+            Self::Elapsed(time) => start.elapsed() < time,
+            Self::Answers(most) => answers < most,
+        }
+    }
+}
+
 /// The length of the answer, which is the same every time.
 pub(crate) fn answer_length(address: SocketAddr) -> usize {
     let mut stream = std::net::TcpStream::connect(address).expect("it listens");
@@ -24,12 +42,12 @@ pub(crate) fn answer_length(address: SocketAddr) -> usize {
     text.len()
 }
 
-/// Keep-alive: `connections` with `depth` requests under way on each, for this long. Answers.
+/// Keep-alive: `connections` with `depth` requests under way on each. Answers.
 pub(crate) fn keep_alive(
     address: SocketAddr,
     connections: usize,
     depth: usize,
-    time: Duration,
+    until: Until,
 ) -> u64 {
     let answer = answer_length(address);
     let batch = REQUEST.repeat(depth);
@@ -47,7 +65,7 @@ pub(crate) fn keep_alive(
     }
     let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 256 * 1024]);
     let (start, mut answers) = (Instant::now(), 0);
-    while start.elapsed() < time {
+    while until.goes_on(start, answers) {
         poll.poll(&mut events, Some(Duration::from_secs(5))).expect("poll");
         assert!(!events.is_empty(), "no answer for five seconds");
         for event in &events {
@@ -70,13 +88,16 @@ pub(crate) fn keep_alive(
     answers
 }
 
-/// A connection for each request, one after the other, for this long. Connections.
-pub(crate) fn one_each(address: SocketAddr, time: Duration) -> u64 {
+/// A connection for each request, one after the other, with a `pause` before each step: without
+/// one, the server sees several steps at once. Connections.
+pub(crate) fn one_each(address: SocketAddr, pause: Option<Duration>, until: Until) -> u64 {
+    let wait = || pause.map_or((), std::thread::sleep);
     let answer = answer_length(address);
     let (start, mut connections) = (Instant::now(), 0);
     let mut buffer = [0; 1024];
-    while start.elapsed() < time {
+    while until.goes_on(start, connections) {
         let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        wait();
         stream.write_all(REQUEST).expect("room");
         let mut got = 0;
         while got < answer {
@@ -85,6 +106,9 @@ pub(crate) fn one_each(address: SocketAddr, time: Duration) -> u64 {
             got += n;
         }
         connections += 1;
+        wait();
+        drop(stream);
+        wait();
     }
     connections
 }

@@ -6,6 +6,8 @@
 //!     ├── child     a peer as a child process: its port, its CPU time, its memory
 //!     │     └── peers::*    the same answer, by each of them
 //!     ├── load      connections, pipelining, one request each
+//!     ├── slow      clients that send a byte a second
+//!     ├── loops     what the kernel makes of several on one address
 //!     ├── tracked   the check over a million connections in memory
 //!     └── cycles    building, binding and closing servers
 //! ```
@@ -13,5 +15,7 @@
 pub(crate) mod child;
 pub(crate) mod cycles;
 pub(crate) mod load;
+pub(crate) mod loops;
 pub(crate) mod peers;
+pub(crate) mod slow;
 pub(crate) mod tracked;

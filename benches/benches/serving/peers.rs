@@ -22,5 +22,28 @@ pub(crate) const ALL: [Peer; 4] = [
     Peer { name: "actix-web", serve: actix::serve },
 ];
 
+/// Ours with deadlines that slow clients miss.
+pub(crate) const WITH_SLOW_CLIENTS: [Peer; 2] = [
+    Peer { name: "interval", serve: netserver::serve_slow },
+    Peer { name: "exact", serve: netserver::serve_slow_exactly },
+];
+
+/// Ours on as many threads, with a handler that has something to do.
+pub(crate) const LOOPS: [Peer; 2] = [
+    Peer { name: "one loop", serve: netserver::serve_one_loop },
+    Peer { name: "two loops", serve: netserver::serve_two_loops },
+];
+
+pub(crate) use netserver::workers;
+
+/// One of them all, by its name.
+pub(crate) fn find(name: &str) -> Option<Peer> {
+    let all = ALL.into_iter().chain(WITH_SLOW_CLIENTS).chain(LOOPS);
+    all.into_iter().find(|peer| peer.name == name)
+}
+
+/// Ours.
+pub(crate) const NETSERVER: Peer = ALL[1];
+
 /// What all of them answer.
 const BODY: &str = "Hello, World!";

@@ -21,10 +21,59 @@ use std::process::{Command, Stdio};
 use dots::Dots;
 use tables::Table;
 
-const BENCHMARKS: [&str; 4] = ["timers", "instructions", "memory", "server"];
+const BENCHMARKS: [&str; 5] = ["timers", "instructions", "memory", "server", "requests"];
 
-/// Ours, and the first row of every table.
+/// Ours in the tables of timers.
 const OURS: &str = "timerwheel";
+
+/// The pictures of the server: of the table whose title begins so, a row for each column.
+const SERVER: [Columns; 6] = [
+    Columns {
+        of: "Requests: CPU time",
+        ours: "netserver",
+        title: "CPU time per request, in multiples of ours",
+        file: "server-cpu.svg",
+    },
+    Columns {
+        of: "Beside others under wrk: CPU time",
+        ours: "netserver",
+        title: "CPU time per request under wrk, in multiples of ours",
+        file: "server-beside.svg",
+    },
+    Columns {
+        of: "Instructions: of user space",
+        ours: "netserver",
+        title: "Instructions of user space per request, in multiples of ours",
+        file: "server-instructions.svg",
+    },
+    Columns {
+        of: "System calls: per request",
+        ours: "netserver",
+        title: "System calls per request, in multiples of ours",
+        file: "server-calls.svg",
+    },
+    Columns {
+        of: "Memory: bytes per connection",
+        ours: "netserver",
+        title: "Memory per connection, in multiples of ours",
+        file: "server-memory.svg",
+    },
+    Columns {
+        of: "Check: µs",
+        ours: "100",
+        title: "The check over so many connections, in multiples of that over 100",
+        file: "server-check.svg",
+    },
+];
+
+/// A picture of a table whose rows are the peers.
+#[derive(Debug)]
+struct Columns {
+    of: &'static str,
+    ours: &'static str,
+    title: &'static str,
+    file: &'static str,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -74,8 +123,8 @@ fn run(benchmarks: &[&str]) -> Result<String, Box<dyn Error>> {
     Ok(printed)
 }
 
-/// A picture for each size of the times, and one each of the instructions, the memory and the
-/// worst ticks, as far as there are tables for them.
+/// A picture for each size of the times, one each of the instructions, the memory and the worst
+/// ticks, and those of the server, as far as there are tables for them.
 fn pictures(tables: &[Table]) -> Vec<(String, String)> {
     let times: Vec<&Table> =
         tables.iter().filter(|table| table.title.contains(": ns per ")).collect();
@@ -112,6 +161,15 @@ fn pictures(tables: &[Table]) -> Vec<(String, String)> {
         }
     }
     pictures.push(("worst-tick.svg".into(), worst));
+    for columns in SERVER {
+        for table in tables.iter().filter(|table| table.title.starts_with(columns.of)) {
+            let mut dots = Dots::new(columns.title.into());
+            for column in table.columns() {
+                dots.row(column, table.column(column), columns.ours);
+            }
+            pictures.push((columns.file.into(), dots));
+        }
+    }
     // One dot in a row is no picture.
     pictures.retain(|(_, dots)| dots.rows() > 1);
     pictures.into_iter().map(|(name, dots)| (name, dots.draw())).collect()

@@ -5,8 +5,7 @@ use super::{Conn, Reading};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::Handler;
-use crate::http::{Decoder, FieldSlots, Fields, Framing, Head, HeadLimits, Piece, Reject};
-use crate::http::{parse_fields, trailer_slots};
+use crate::http::{Decoder, Fields, Framing, Head, HeadLimits, Piece, Reject};
 use crate::reply::{Arrival, Outgoing, Plan, Turn};
 use crate::track::Class;
 
@@ -212,9 +211,8 @@ impl Conn {
 
     fn finish_gathered<H: Handler>(&mut self, handler: &mut H, cx: &mut Context<'_>) {
         let Some(incoming) = self.incoming.take() else { return };
-        let mut slots = FieldSlots::new();
         // It was understood before, under the same limits unless those have changed since.
-        match Head::parse(&incoming.head, &mut slots, cx.head_limits()) {
+        match Head::parse(&incoming.head, cx.head_limits()) {
             Ok(head) => self.dispatch_gathered(&head, &incoming, handler, cx),
             Err(reject) => {
                 self.incoming = Some(incoming);
@@ -262,9 +260,6 @@ impl Conn {
 fn with_trailers<R>(decoder: &Decoder, call: impl FnOnce(Fields<'_>) -> R) -> R {
     match decoder.trailers() {
         [] => call(Fields::EMPTY),
-        section => {
-            let mut slots = trailer_slots();
-            call(parse_fields(section, &mut slots).unwrap_or(Fields::EMPTY))
-        }
+        section => call(Fields::of_section(section)),
     }
 }

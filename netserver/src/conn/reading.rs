@@ -4,7 +4,7 @@ use super::{Conn, Reading, Rules};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::{Handler, Request};
-use crate::http::{FieldSlots, Fields, Framing, Head, Reject, Scan, find_head};
+use crate::http::{Before, Fields, Framing, Head, Reject, Scan, find_head};
 use crate::reply::{Arrival, Panicked, Reply, Shape, Ticket, Turn, guarded};
 use crate::track::Class;
 
@@ -53,7 +53,7 @@ impl Conn {
         cx: &mut Context<'_>,
     ) -> usize {
         self.rules = Rules {
-            pipeline_limit: cx.pipeline_limit(),
+            pipeline_limit: u32::try_from(cx.pipeline_limit()).unwrap_or(u32::MAX),
             handler_is_timed: cx.handler_timeout().is_some(),
         };
         let mut used = 0;
@@ -75,7 +75,7 @@ impl Conn {
 
     /// Reads requests until bytes are missing or reading is held back.
     fn read<H: Handler>(&mut self, bytes: &[u8], handler: &mut H, cx: &mut Context<'_>) -> usize {
-        let mut used = 0;
+        let (mut used, mut before) = (0, Before::default());
         loop {
             if self.is_held_back() {
                 self.parked = used < bytes.len() || matches!(self.reading, Reading::Body);
@@ -83,8 +83,8 @@ impl Conn {
             }
             let rest = &bytes[used..];
             let step = match self.reading {
-                Reading::Between => self.read_start(rest, handler, cx),
-                Reading::Head(_) => self.read_head(rest, handler, cx),
+                Reading::Between => self.read_start(rest, &mut before, handler, cx),
+                Reading::Head(_) => self.read_head(rest, &mut before, handler, cx),
                 Reading::Body => self.read_body(rest, handler, cx),
                 Reading::Tunnel => self.read_tunnel(rest, cx),
                 Reading::Stopped => {
@@ -114,7 +114,8 @@ impl Conn {
         let outgoing = &self.outgoing;
         match self.reading {
             Reading::Between | Reading::Head(_) => {
-                outgoing.is_congested() || outgoing.slots().len() >= self.rules.pipeline_limit
+                outgoing.is_congested()
+                    || outgoing.slots().len() >= self.rules.pipeline_limit as usize
             }
             Reading::Body => self.incoming.as_ref().is_some_and(|it| it.is_held_back(outgoing)),
             Reading::Barrier | Reading::HandedOver => true,
@@ -127,9 +128,10 @@ impl Conn {
 
     /// Skips empty lines before a request line (RFC 9112 section 2.2). They refresh no deadline,
     /// and there is an end to them.
-    fn read_start<H: Handler>(
+    fn read_start<'a, H: Handler>(
         &mut self,
-        bytes: &[u8],
+        bytes: &'a [u8],
+        before: &mut Before<'a>,
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> Step {
@@ -140,17 +142,18 @@ impl Conn {
             // What a CR is remains to be seen.
             [] | [b'\r'] => return Step::Starved(blank),
             [b'\r', ..] => Reject::RequestLine,
-            _ => return self.read_first(blank, bytes, handler, cx),
+            _ => return self.read_first(blank, bytes, before, handler, cx),
         };
         self.refuse(reject, Cause::ParseError, cx);
         Step::Starved(bytes.len())
     }
 
     /// The first byte of a message.
-    fn read_first<H: Handler>(
+    fn read_first<'a, H: Handler>(
         &mut self,
         blank: usize,
-        bytes: &[u8],
+        bytes: &'a [u8],
+        before: &mut Before<'a>,
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> Step {
@@ -158,35 +161,32 @@ impl Conn {
         self.reading = Reading::Head(Scan::default());
         self.restarted.insert(Class::Headers);
         self.restarted.insert(Class::Receive);
-        if blank > 0 { Step::Used(blank) } else { self.read_head(bytes, handler, cx) }
+        if blank > 0 { Step::Used(blank) } else { self.read_head(bytes, before, handler, cx) }
     }
 
-    fn read_head<H: Handler>(
+    fn read_head<'a, H: Handler>(
         &mut self,
-        bytes: &[u8],
+        bytes: &'a [u8],
+        before: &mut Before<'a>,
         handler: &mut H,
         cx: &mut Context<'_>,
     ) -> Step {
         let Reading::Head(scan) = &mut self.reading else { return Step::Used(0) };
         let limits = cx.head_limits();
-        let mut slots = FieldSlots::new();
-        if scan.is_new()
-            && let Some((parsed, end)) = Head::parse_whole(bytes, &mut slots, limits)
-        {
-            let (head, rest) = bytes.split_at(end);
-            return Step::Used(end + self.begin(&parsed, head, rest, handler, cx));
-        }
-        let end = match find_head(scan, bytes, limits) {
-            Ok(Some(end)) => end,
-            Ok(None) => return Step::Starved(0),
-            Err(reject) => {
-                self.refuse(reject, Cause::ParseError, cx);
-                return Step::Starved(bytes.len());
-            }
+        let whole = if scan.is_new() { Head::parse_whole(bytes, limits, before) } else { None };
+        let parsed = match whole {
+            Some(whole) => Ok(whole),
+            None => match find_head(scan, bytes, limits) {
+                Ok(Some(end)) => Head::parse(&bytes[..end], limits).map(|head| (head, end)),
+                Ok(None) => return Step::Starved(0),
+                Err(reject) => Err(reject),
+            },
         };
-        let (head, rest) = bytes.split_at(end);
-        match Head::parse(head, &mut slots, limits) {
-            Ok(parsed) => Step::Used(end + self.begin(&parsed, head, rest, handler, cx)),
+        match parsed {
+            Ok((head, end)) => {
+                let (raw, rest) = bytes.split_at(end);
+                Step::Used(end + self.begin(&head, raw, rest, handler, cx))
+            }
             Err(reject) => {
                 self.refuse(reject, Cause::ParseError, cx);
                 Step::Starved(bytes.len())
@@ -195,6 +195,7 @@ impl Conn {
     }
 
     /// A head has arrived. Returns how many bytes of `rest` its body took.
+    #[inline]
     fn begin<H: Handler>(
         &mut self,
         head: &Head<'_>,
@@ -229,6 +230,7 @@ impl Conn {
     }
 
     /// A message is complete: hands it to the handler.
+    #[inline]
     pub(super) fn dispatch<H: Handler>(
         &mut self,
         head: &Head<'_>,
@@ -240,7 +242,7 @@ impl Conn {
     ) {
         self.reading = self.after_message(turn.shape);
         let request = Request {
-            head: *head,
+            head,
             body,
             trailers,
             id: cx.id,

@@ -15,7 +15,7 @@
 //! bytes needs no buffer and leaves nothing to interpretation.
 
 use super::body::Piece;
-use super::head::{FieldSlots, HeadLimits, parse_fields, trailer_slots};
+use super::head::{HeadLimits, parse_fields};
 use super::reject::Reject;
 use super::scan::Scan;
 
@@ -141,8 +141,7 @@ impl Chunked {
         if end == EMPTY_LINE.len() {
             self.trailers = Vec::new();
         } else {
-            let mut slots = trailer_slots();
-            parse_fields(&self.trailers, &mut slots[..limits.fields.min(FieldSlots::MAX)])?;
+            parse_fields(&self.trailers, limits)?;
         }
         Ok((end - before, true))
     }

@@ -5,6 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use httpdate::HttpDate;
 
+use super::encode::{Connection, about_connection, start};
+use super::opening::Opening;
+use super::reject::Reject;
+use super::response::Response;
+
 /// The current date as an IMF-fixdate. It reads no clock: it is told once which wall-clock time an
 /// `Instant` stands for, and counts on from there with the `now` of each call.
 ///
@@ -24,6 +29,12 @@ pub struct DateCache {
     /// `text` is right for all `now` before this.
     stale_at: Instant,
     text: [u8; DateCache::LEN],
+    /// The lines that hold it and what was last said about the connection: for nearly all
+    /// responses of a second they are the same.
+    lines: Vec<u8>,
+    about: Option<Connection>,
+    /// The same once more with all that was before it in the last response.
+    opening: Opening,
 }
 
 impl DateCache {
@@ -32,15 +43,23 @@ impl DateCache {
 
     /// A cache for a clock that shows `system` at `now`. Dates before 1970 count as 1970.
     pub fn new(system: SystemTime, now: Instant) -> DateCache {
-        let mut cache =
-            DateCache { system, instant: now, stale_at: now, text: [b' '; DateCache::LEN] };
+        let mut cache = DateCache {
+            system,
+            instant: now,
+            stale_at: now,
+            text: [b' '; DateCache::LEN],
+            lines: Vec::new(),
+            about: None,
+            opening: Opening::default(),
+        };
         cache.format(now);
         cache
     }
 
     /// Sets the clock anew: to be called now and then if the wall clock may be adjusted.
     pub fn set(&mut self, system: SystemTime, now: Instant) {
-        *self = DateCache::new(system, now);
+        (self.system, self.instant) = (system, now);
+        self.format(now);
     }
 
     /// The date at `now`. Formats at most once a second; otherwise one comparison.
@@ -51,6 +70,59 @@ impl DateCache {
         &self.text
     }
 
+    /// The field lines `Date` and those about the connection, as they stand in a response.
+    pub(crate) fn lines(&mut self, now: Instant, about: Connection) -> &[u8] {
+        if now >= self.stale_at || self.about != Some(about) {
+            self.write_lines(now, about);
+        }
+        &self.lines
+    }
+
+    /// Appends how a response begins: all but its framing. Leaves `out` as it was on error.
+    #[inline]
+    pub(crate) fn open(
+        &mut self,
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
+        about: Connection,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        if now < self.stale_at
+            && let Some(opening) = self.opening.of(response, about)
+        {
+            out.extend_from_slice(opening);
+            return Ok(());
+        }
+        self.open_anew(out, response, about, now)
+    }
+
+    fn open_anew(
+        &mut self,
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
+        about: Connection,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let before = out.len();
+        let fields_at = start(out, response)?;
+        let fields_length = out.len() - fields_at;
+        out.extend_from_slice(self.lines(now, about));
+        let (fields_at, bytes) = (fields_at - before, &out[before..]);
+        self.opening.keep(response, about, fields_at, fields_length, bytes);
+        Ok(())
+    }
+
+    #[cold]
+    fn write_lines(&mut self, now: Instant, about: Connection) {
+        let text = *self.text(now);
+        self.lines.clear();
+        self.lines.extend_from_slice(b"Date: ");
+        self.lines.extend_from_slice(&text);
+        self.lines.extend_from_slice(b"\r\n");
+        about_connection(&mut self.lines, about);
+        self.about = Some(about);
+    }
+
     #[cold]
     fn format(&mut self, now: Instant) {
         let time = self.system + now.saturating_duration_since(self.instant);
@@ -58,6 +130,8 @@ impl DateCache {
         let second = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
         let second_left = 1_000_000_000 - u64::from(since_epoch.subsec_nanos());
         self.stale_at = now + Duration::from_nanos(second_left);
+        self.about = None;
+        self.opening.forget();
         // Cannot fail: an IMF-fixdate has 29 bytes until the year 9999.
         let _ = write!(&mut self.text[..], "{}", HttpDate::from(second));
     }
@@ -65,7 +139,29 @@ impl DateCache {
 
 #[cfg(test)]
 mod tests {
-    use super::{DateCache, Duration, Instant, SystemTime};
+    use super::{Connection, DateCache, Duration, Instant, SystemTime};
+
+    #[test]
+    fn lines_follow_the_date_and_what_is_said_about_the_connection() {
+        let start = Instant::now();
+        let mut date = DateCache::new(SystemTime::UNIX_EPOCH, start);
+        let (open, close) = (Connection::KeepAlive { seconds: 5 }, Connection::Close);
+        for (seconds, about, rest) in [
+            (0, open, "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n"),
+            (0, close, "Connection: close\r\n"),
+            (1, close, "Connection: close\r\n"),
+            (2, open, "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n"),
+            (2, Connection::Silent, ""),
+        ] {
+            let expected = format!("Date: Thu, 01 Jan 1970 00:00:0{seconds} GMT\r\n{rest}");
+            let lines = date.lines(start + Duration::from_secs(seconds), about);
+            assert_eq!(lines, expected.as_bytes());
+        }
+        // Asked for the text in between, the lines are not taken for the new second's.
+        let later = start + Duration::from_secs(3);
+        date.text(later);
+        assert!(date.lines(later, Connection::Silent).ends_with(b":03 GMT\r\n"));
+    }
 
     #[test]
     fn the_date_turns_on_the_second_of_the_wall_clock() {

@@ -4,7 +4,9 @@
 //! are known only when it is this response's turn; the framing. A response that must wait for its
 //! turn is kept as a [`Draft`] with a gap for the second part.
 
-use super::bytes::{FIELD_VALUE, TOKEN};
+use std::time::Instant;
+
+use super::bytes::{is_field_value, is_token};
 use super::date::DateCache;
 use super::head::Version;
 use super::reject::Reject;
@@ -85,19 +87,11 @@ impl Draft {
         Ok(Draft { bytes, gap })
     }
 
-    /// Appends the response.
-    pub(crate) fn write(
-        &self,
-        out: &mut Vec<u8>,
-        date: &[u8; DateCache::LEN],
-        connection: Connection,
-    ) {
+    /// Appends the response; `lines` are those of [`DateCache::lines`].
+    pub(crate) fn write(&self, out: &mut Vec<u8>, lines: &[u8]) {
         let (start, rest) = self.bytes.split_at(self.gap);
         out.extend_from_slice(start);
-        out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(date);
-        out.extend_from_slice(b"\r\n");
-        about_connection(out, connection);
+        out.extend_from_slice(lines);
         out.extend_from_slice(rest);
     }
 
@@ -107,21 +101,18 @@ impl Draft {
     }
 
     /// Appends a response whose turn it is, without a detour.
+    #[inline]
     pub(crate) fn write_now(
         out: &mut Vec<u8>,
         response: &Response<'_>,
         coding: Coding,
         body: &[u8],
-        date: &[u8; DateCache::LEN],
         connection: Connection,
+        (date, now): (&mut DateCache, Instant),
     ) -> Result<(), Reject> {
         // One growth at most; an estimate that is too low costs nothing but another.
         out.reserve(256 + body.len());
-        start(out, response)?;
-        out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(date);
-        out.extend_from_slice(b"\r\n");
-        about_connection(out, connection);
+        date.open(out, response, connection, now)?;
         finish(out, coding);
         out.extend_from_slice(body);
         Ok(())
@@ -171,8 +162,9 @@ pub(crate) fn encode_last_chunk(out: &mut Vec<u8>, trailers: &[u8]) {
 }
 
 /// Appends one field line, if it can be sent and is not the server's own.
+#[inline]
 pub(crate) fn encode_field(out: &mut Vec<u8>, name: &str, value: &str) -> Result<(), Reject> {
-    let clean = TOKEN.have_all(name.as_bytes()) && FIELD_VALUE.have_all(value.as_bytes());
+    let clean = is_token(name.as_bytes()) && is_field_value(value.as_bytes());
     if name.is_empty() || !clean {
         return Err(Reject::Handler);
     }
@@ -185,40 +177,42 @@ pub(crate) fn encode_field(out: &mut Vec<u8>, name: &str, value: &str) -> Result
     Ok(())
 }
 
-/// Status line and the handler's fields. Leaves `out` as it was on error.
-fn start(out: &mut Vec<u8>, response: &Response<'_>) -> Result<(), Reject> {
+/// Status line and the handler's fields, and where those begin. Leaves `out` as it was on error.
+pub(super) fn start(out: &mut Vec<u8>, response: &Response<'_>) -> Result<usize, Reject> {
     let before = out.len();
     status_line(out, response.status);
+    let fields_at = out.len();
     for (name, value) in response.fields {
         if let Err(reject) = encode_field(out, name, value) {
             out.truncate(before);
             return Err(reject);
         }
     }
-    Ok(())
+    Ok(fields_at)
 }
 
+#[inline]
 fn status_line(out: &mut Vec<u8>, status: Status) {
     // The one line of nearly every response, in one copy.
     if status == Status::OK {
         return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
     }
     out.extend_from_slice(b"HTTP/1.1 ");
-    push_decimal(out, u64::from(status.code()));
+    let code = status.code();
+    out.extend([code / 100, code / 10 % 10, code % 10].map(|number| digit(number.into())));
     out.push(b' ');
     out.extend_from_slice(status.reason().as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-fn about_connection(out: &mut Vec<u8>, connection: Connection) {
+pub(super) fn about_connection(out: &mut Vec<u8>, connection: Connection) {
     match connection {
         Connection::KeepAlive { seconds: 0 } => {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
         }
         Connection::KeepAlive { seconds } => {
             out.extend_from_slice(b"Connection: keep-alive\r\nKeep-Alive: timeout=");
-            push_decimal(out, seconds);
-            out.extend_from_slice(b"\r\n");
+            push_decimal_line(out, seconds);
         }
         Connection::Close => out.extend_from_slice(b"Connection: close\r\n"),
         Connection::Upgrade => out.extend_from_slice(b"Connection: Upgrade\r\n"),
@@ -227,12 +221,13 @@ fn about_connection(out: &mut Vec<u8>, connection: Connection) {
 }
 
 /// Framing and the empty line.
+#[inline]
 fn finish(out: &mut Vec<u8>, coding: Coding) {
     match coding {
         Coding::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
-            push_decimal(out, length);
-            out.extend_from_slice(b"\r\n\r\n");
+            push_decimal_line(out, length);
+            out.extend_from_slice(b"\r\n");
         }
         Coding::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n"),
         Coding::None | Coding::UntilClose => out.extend_from_slice(b"\r\n"),
@@ -250,21 +245,26 @@ fn is_servers_own(name: &str) -> bool {
     name.eq_ignore_ascii_case(own)
 }
 
-/// `number` in decimal. `write!` would do, at four times the cost.
-fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
-    if number < 10 {
-        return out.push(b'0' + (number % 10) as u8);
-    }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
+/// `number` in decimal, and the end of the line. `write!` would do, at ten times the cost.
+#[inline]
+fn push_decimal_line(out: &mut Vec<u8>, mut number: u64) {
+    let mut line = *b"00000000000000000000\r\n";
+    let mut at = line.len() - 2;
+    while number >= 10 {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
+        line[at] = digit(number % 10);
         number /= 10;
-        if number == 0 {
-            return out.extend_from_slice(&digits[at..]);
-        }
     }
+    at -= 1;
+    line[at] = digit(number);
+    out.extend_from_slice(&line[at..]);
+}
+
+/// Of a number below ten.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "it is below ten")]
+const fn digit(number: u64) -> u8 {
+    b'0' + number as u8
 }
 
 fn push_hex(out: &mut Vec<u8>, mut number: u64) {
@@ -282,20 +282,30 @@ fn push_hex(out: &mut Vec<u8>, mut number: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::{
-        Coding, Connection, Draft, Reject, Response, Status, Version, encode_chunk, push_decimal,
+        Coding, Connection, DateCache, Draft, Instant, Reject, Response, Status, Version,
+        encode_chunk, push_decimal_line,
     };
 
-    const DATE: &[u8; 29] = b"Sun, 06 Nov 1994 08:49:37 GMT";
-
     fn encoded(response: &Response<'_>, coding: Coding, connection: Connection) -> String {
-        let mut now = Vec::new();
-        Draft::write_now(&mut now, response, coding, response.body, DATE, connection).unwrap();
+        let (system, now) =
+            (SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777), Instant::now());
+        let mut date = DateCache::new(system, now);
+        let mut direct = Vec::new();
+        let mut write = || {
+            let date = (&mut date, now);
+            Draft::write_now(&mut direct, response, coding, response.body, connection, date)
+        };
+        (write().unwrap(), write().unwrap());
+        let (first, second) = direct.split_at(direct.len() / 2);
+        assert_eq!(first, second, "a response differs from the same one before it");
         let mut later = Vec::new();
         let draft = Draft::new(response, coding, response.body).unwrap();
-        draft.write(&mut later, DATE, connection);
-        assert_eq!(now, later, "a draft differs from a direct response");
-        String::from_utf8(now).unwrap()
+        draft.write(&mut later, date.lines(now, connection));
+        assert_eq!(second, later, "a draft differs from a direct response");
+        String::from_utf8(later).unwrap()
     }
 
     #[test]
@@ -335,10 +345,46 @@ mod tests {
             let fields = [field];
             let response = Response::new(Status::OK).fields(&fields);
             let mut out = b"before".to_vec();
+            let now = Instant::now();
+            let date = (&mut DateCache::new(SystemTime::now(), now), now);
             let result =
-                Draft::write_now(&mut out, &response, Coding::None, b"", DATE, Connection::Close);
+                Draft::write_now(&mut out, &response, Coding::None, b"", Connection::Close, date);
             assert_eq!((result, out), (Err(Reject::Handler), b"before".to_vec()));
         }
+    }
+
+    #[test]
+    fn a_response_is_not_taken_for_the_one_before() {
+        let (now, mut out) = (Instant::now(), Vec::new());
+        let mut date = DateCache::new(SystemTime::UNIX_EPOCH, now);
+        let mut write = |status, fields: &[(&str, &str)], connection| {
+            out.clear();
+            let response = Response::new(status).fields(fields);
+            let date = (&mut date, now);
+            Draft::write_now(&mut out, &response, Coding::None, b"", connection, date)?;
+            let text = String::from_utf8_lossy(&out);
+            Ok(text.replace("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "|"))
+        };
+        let open = Connection::KeepAlive { seconds: 0 };
+        let mut write_ok = |fields: &[(&str, &str)]| write(Status::OK, fields, open);
+        let of =
+            |lines: &str| Ok(format!("HTTP/1.1 200 OK\r\n{lines}|Connection: keep-alive\r\n\r\n"));
+        // Each has something in common with the one before.
+        assert_eq!(write_ok(&[("A", "1"), ("B", "2")]), of("A: 1\r\nB: 2\r\n"));
+        assert_eq!(write_ok(&[("A", "1\r\nB: 2")]), Err(Reject::Handler));
+        assert_eq!(write_ok(&[("A", "1: 2")]), of("A: 1: 2\r\n"));
+        assert_eq!(write_ok(&[("A: 1", "2")]), Err(Reject::Handler));
+        assert_eq!(write_ok(&[("A", "1: 3")]), of("A: 1: 3\r\n"));
+        assert_eq!(write_ok(&[("A", "1:"), ("B", "3")]), of("A: 1:\r\nB: 3\r\n"));
+        assert_eq!(write_ok(&[("Date", "x")]), of(""));
+        assert_eq!(write_ok(&[("Date", "Thu")]), of(""));
+        assert_eq!(write_ok(&[]), of(""));
+        let long = "x".repeat(5000);
+        assert_eq!(write_ok(&[("A", &long)]), of(&format!("A: {long}\r\n")));
+        let other = write(Status::NOT_FOUND, &[], Connection::Close);
+        assert_eq!(other, Ok("HTTP/1.1 404 Not Found\r\n|Connection: close\r\n\r\n".into()));
+        let other = write(Status::NOT_FOUND, &[], open);
+        assert_eq!(other, Ok("HTTP/1.1 404 Not Found\r\n|Connection: keep-alive\r\n\r\n".into()));
     }
 
     #[test]
@@ -359,10 +405,10 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_std_writes_them() {
-        for number in [0, 9, 10, 255, 256, 65_536, u64::MAX] {
+        for number in [0, 9, 10, 99, 100, 101, 255, 1000, 1001, 65_536, u64::MAX] {
             let mut out = Vec::new();
-            push_decimal(&mut out, number);
-            assert_eq!(out, number.to_string().as_bytes());
+            push_decimal_line(&mut out, number);
+            assert_eq!(out, format!("{number}\r\n").as_bytes());
         }
         let mut out = Vec::new();
         encode_chunk(&mut out, &[b'x'; 26]);

@@ -1,8 +1,10 @@
 //! A request head: where it ends, its parts, and what they mean together.
 
+use std::fmt;
 use std::mem::MaybeUninit;
 
 use super::bytes::TOKEN;
+use super::quick::{self, Before};
 use super::reject::Reject;
 use super::scan::{BareLf, Scan};
 use super::semantics::Semantics;
@@ -18,28 +20,45 @@ pub enum Version {
 }
 
 /// A request head, borrowed from the bytes it was read from.
-#[derive(Clone, Copy, Debug)]
+///
+/// It holds bytes and hands out text: what nobody asks for is not turned into any.
+#[derive(Clone, Copy)]
 pub struct Head<'a> {
-    method: &'a str,
-    target: &'a str,
-    form: Form,
-    version: Version,
-    fields: Fields<'a>,
-    semantics: Semantics,
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
+    pub(super) form: Form,
+    pub(super) version: Version,
+    pub(super) fields: Fields<'a>,
+    pub(super) semantics: Semantics,
 }
 
 impl<'a> Head<'a> {
     /// Parses a complete head, as delimited by [`find_head`].
-    pub(crate) fn parse<'s>(
+    pub(crate) fn parse(bytes: &'a [u8], limits: HeadLimits) -> Result<Self, Reject> {
+        if let Some((head, _)) = Head::parse_whole(bytes, limits, &mut Before::default()) {
+            return Ok(head);
+        }
+        Head::judge(bytes, limits)
+    }
+
+    /// Parses a head that is there from its first byte to its last, as nearly all are, without
+    /// looking for its end first. `None` if it is not all there or anything is wrong with it:
+    /// which of that, and what, [`find_head`] and [`parse`](Self::parse) say.
+    #[inline]
+    pub(crate) fn parse_whole(
         bytes: &'a [u8],
-        slots: &'s mut FieldSlots<'a>,
         limits: HeadLimits,
-    ) -> Result<Head<'s>, Reject>
-    where
-        'a: 's,
-    {
+        before: &mut Before<'a>,
+    ) -> Option<(Self, usize)> {
+        quick::parse(&bytes[..bytes.len().min(limits.size)], limits.fields, before)
+    }
+
+    /// Says what is wrong with a complete head.
+    #[cold]
+    fn judge(bytes: &'a [u8], limits: HeadLimits) -> Result<Self, Reject> {
+        let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::FIELDS_MAX];
+        let room = &mut slots[..limits.fields.min(HeadLimits::FIELDS_MAX)];
         let mut request = httparse::Request::new(&mut []);
-        let room = &mut slots.0[..limits.fields.min(FieldSlots::MAX)];
         match request.parse_with_uninit_headers(bytes, room) {
             Ok(httparse::Status::Complete(end)) => debug_assert_eq!(end, bytes.len()),
             Err(httparse::Error::TooManyHeaders) => {
@@ -49,52 +68,57 @@ impl<'a> Head<'a> {
                 return Err(blame_line(bytes, Reject::Field));
             }
         }
-        Head::of(request)
-    }
-
-    /// Parses a head that is there from its first byte to its last, as nearly all are, without
-    /// looking for its end first. `None` if it is not all there or anything is wrong with it:
-    /// which of that, and what, [`find_head`] and [`parse`](Self::parse) say.
-    pub(crate) fn parse_whole<'s>(
-        bytes: &'a [u8],
-        slots: &'s mut FieldSlots<'a>,
-        limits: HeadLimits,
-    ) -> Option<(Head<'s>, usize)>
-    where
-        'a: 's,
-    {
-        let window = &bytes[..bytes.len().min(limits.size)];
-        let mut request = httparse::Request::new(&mut []);
-        let room = &mut slots.0[..limits.fields.min(FieldSlots::MAX)];
-        let parsed = request.parse_with_uninit_headers(window, room);
-        let Ok(httparse::Status::Complete(end)) = parsed else { return None };
-        if !ends_lines_in_crlf(&window[..end], request.headers) {
-            return None;
-        }
-        Some((Head::of(request).ok()?, end))
-    }
-
-    /// What a well-formed request line and fields mean.
-    fn of<'b: 'a>(request: httparse::Request<'a, 'b>) -> Result<Self, Reject> {
         let httparse::Request { method, path, version, headers } = request;
         let (Some(method), Some(target)) = (method, path) else {
             return Err(Reject::RequestLine);
         };
         let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
         let form = Form::parse(method, target)?;
-        let fields = Fields { lines: headers };
-        let semantics = Semantics::of(method, version, fields)?;
-        Ok(Head { method, target, form, version, fields, semantics })
+        let line = line_length(bytes);
+        let lines = &bytes[line..bytes.len() - b"\r\n".len()];
+        let fields = Fields { lines, len: headers.len() };
+        let semantics = Semantics::of(method.as_bytes(), version, fields)?;
+        Ok(Head {
+            method: method.as_bytes(),
+            target: target.as_bytes(),
+            form,
+            version,
+            fields,
+            semantics,
+        })
+    }
+
+    /// The long way to a verdict: what it says in full of a head that is right, and how long that
+    /// is. `None` if this is no head to begin with, but an empty line.
+    #[cfg(test)]
+    pub(super) fn judge_for_test(
+        bytes: &[u8],
+        limits: HeadLimits,
+    ) -> Option<Option<(String, usize)>> {
+        if bytes.starts_with(b"\r") || bytes.starts_with(b"\n") {
+            return None;
+        }
+        let end = find_head(&mut Scan::default(), bytes, limits).ok().flatten();
+        let judged = end.and_then(|end| Some((Head::judge(&bytes[..end], limits).ok()?, end)));
+        Some(judged.map(|(head, end)| (format!("{head:?}"), end)))
     }
 
     /// The method, as sent: methods are case-sensitive (RFC 9110 section 9.1).
     pub fn method(&self) -> &'a str {
+        match self.method {
+            b"GET" => "GET",
+            b"POST" => "POST",
+            other => text(other),
+        }
+    }
+
+    pub(crate) fn method_bytes(&self) -> &'a [u8] {
         self.method
     }
 
     /// The request target, as sent.
     pub fn target(&self) -> &'a str {
-        self.target
+        text(self.target)
     }
 
     /// The form of the target.
@@ -105,21 +129,21 @@ impl<'a> Head<'a> {
     /// The path of the target: `*` for the asterisk form and what means the same, empty for the
     /// authority form.
     pub fn path(&self) -> &'a str {
-        match self.form.path_and_query(self.target) {
-            ("", query) => self.form.path_if_empty(self.method, query),
+        match self.form.path_and_query(self.target()) {
+            ("", query) => self.form.path_if_empty(self.method(), query),
             (path, _) => path,
         }
     }
 
     /// What follows the first `?` of the target.
     pub fn query(&self) -> Option<&'a str> {
-        self.form.path_and_query(self.target).1
+        self.form.path_and_query(self.target()).1
     }
 
     /// The host the request is for: from the target if that names one, whatever the Host field
     /// says, else from the Host field (RFC 9112 section 3.2.2). Empty when neither does.
     pub fn host(&self) -> &'a str {
-        match self.form.authority(self.target) {
+        match self.form.authority(self.target()) {
             "" => self.field_str("host").unwrap_or(""),
             authority => authority,
         }
@@ -162,48 +186,106 @@ impl<'a> Head<'a> {
     }
 }
 
+impl fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("method", &self.method())
+            .field("target", &self.target())
+            .field("form", &self.form)
+            .field("version", &self.version)
+            .field("fields", &self.fields)
+            .field("semantics", &self.semantics)
+            .finish()
+    }
+}
+
+/// What has been found to be ASCII, as text.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
 /// Field lines of a head or a trailer section, in the order they were sent.
-#[derive(Clone, Copy, Debug)]
+///
+/// They are the bytes as they arrived, and found apart again by whoever looks: most fields are
+/// looked at by nobody, and a table of them would cost more than all who do.
+#[derive(Clone, Copy)]
 pub struct Fields<'a> {
-    lines: &'a [httparse::Header<'a>],
+    /// Lines that were judged well-formed: `name ":" value CRLF`.
+    pub(super) lines: &'a [u8],
+    pub(super) len: usize,
 }
 
 impl<'a> Fields<'a> {
     /// No fields.
-    pub const EMPTY: Fields<'static> = Fields { lines: &[] };
+    pub const EMPTY: Fields<'static> = Fields { lines: &[], len: 0 };
+
+    /// Of lines that were judged well-formed, and the empty line.
+    pub(crate) fn of_section(section: &'a [u8]) -> Self {
+        let lines = section.strip_suffix(b"\r\n").unwrap_or_default();
+        Fields { lines, len: memchr::memchr_iter(b'\n', lines).count() }
+    }
 
     /// Name and value of every line. Values have no white space around them.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a [u8])> + use<'a> {
-        self.lines.iter().map(|line| (line.name, line.value))
+        self.lines().map(|(name, value)| (text(name), value))
     }
 
-    /// The value of the first line of this name, compared without case. O(fields).
+    /// The value of the first line of this name, compared without case. O(bytes of the lines).
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {
-        self.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let mut lines = self.lines();
+        lines.find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// How many lines there are.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.len == 0
+    }
+
+    pub(super) fn lines(&self) -> Lines<'a> {
+        Lines(*self)
     }
 }
 
-/// Room on the stack for the fields of one head, so that parsing allocates nothing. Uninitialised:
-/// only the slots of fields that are there are ever touched.
-pub(crate) struct FieldSlots<'a>([MaybeUninit<httparse::Header<'a>>; FieldSlots::MAX]);
-
-impl FieldSlots<'_> {
-    /// The most fields a head can have, whatever the settings say.
-    pub(crate) const MAX: usize = 256;
-
-    pub(crate) const fn new() -> Self {
-        FieldSlots([const { MaybeUninit::uninit() }; FieldSlots::MAX])
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, value.escape_ascii())))
+            .finish()
     }
+}
+
+/// The lines that are left.
+#[derive(Debug)]
+pub(super) struct Lines<'a>(Fields<'a>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Lines(Fields { lines, len }) = self;
+        let (line, rest) = lines.split_at_checked(line_length(lines))?;
+        let (name, value) = line.split_at_checked(TOKEN.run(line))?;
+        // The colon, and the line's end with the white space around the value.
+        let (_, value) = value.split_first()?;
+        (*lines, *len) = (rest, len.saturating_sub(1));
+        Some((name, value.trim_ascii()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len, Some(self.0.len))
+    }
+}
+
+impl ExactSizeIterator for Lines<'_> {}
+
+/// The length of the first line, its end included.
+fn line_length(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |lf| lf + 1)
 }
 
 /// What a head, or a trailer section, may measure.
@@ -213,6 +295,11 @@ pub(crate) struct HeadLimits {
     pub(crate) size: usize,
     /// Field lines.
     pub(crate) fields: usize,
+}
+
+impl HeadLimits {
+    /// The most fields a head can have, whatever the settings say.
+    pub(crate) const FIELDS_MAX: usize = 256;
 }
 
 /// Looks for the end of the head that starts at `bytes[0]`: its length once it is complete.
@@ -249,42 +336,20 @@ pub(crate) fn find_head(
 }
 
 /// Parses a complete trailer section, the empty line included.
-pub(crate) fn parse_fields<'a, 's>(
-    section: &'a [u8],
-    slots: &'s mut [httparse::Header<'a>],
-) -> Result<Fields<'s>, Reject>
-where
-    'a: 's,
-{
-    match httparse::parse_headers(section, slots) {
-        Ok(httparse::Status::Complete((_, lines))) => Ok(Fields { lines }),
+pub(crate) fn parse_fields(section: &[u8], limits: HeadLimits) -> Result<Fields<'_>, Reject> {
+    let mut slots = [httparse::EMPTY_HEADER; HeadLimits::FIELDS_MAX];
+    let room = &mut slots[..limits.fields.min(HeadLimits::FIELDS_MAX)];
+    match httparse::parse_headers(section, room) {
+        Ok(httparse::Status::Complete(_)) => Ok(Fields::of_section(section)),
         Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
         Ok(httparse::Status::Partial) | Err(_) => Err(Reject::Field),
     }
 }
 
-/// Room for the fields of a trailer section.
-pub(crate) fn trailer_slots<'a>() -> [httparse::Header<'a>; FieldSlots::MAX] {
-    [httparse::EMPTY_HEADER; FieldSlots::MAX]
-}
-
-/// Whether every line ends in CR LF, of a head that parses. What parses may have a bare LF only
-/// at the end of a line.
-fn ends_lines_in_crlf(head: &[u8], fields: &[httparse::Header<'_>]) -> bool {
-    let start = head.as_ptr().addr();
-    // Each field's name comes right after the line before.
-    let follows_crlf = |field: &httparse::Header<'_>| {
-        let at = field.name.as_ptr().addr() - start;
-        at >= 2 && head[at - 2] == b'\r'
-    };
-    head.ends_with(b"\r\n\r\n") && fields.iter().all(follows_crlf)
-}
-
 /// A head is wrong: the request line's fault comes first, as it would had it arrived alone.
 #[cold]
 fn blame_line(head: &[u8], otherwise: Reject) -> Reject {
-    let length = memchr::memchr(b'\n', head).map_or(head.len(), |lf| lf + 1);
-    check_line(&head[..length]).err().unwrap_or(otherwise)
+    check_line(&head[..line_length(head)]).err().unwrap_or(otherwise)
 }
 
 /// Judges a request line with its CRLF, strictly: `method SP target SP HTTP/x.y CRLF`
@@ -314,7 +379,7 @@ fn check_line(line: &[u8]) -> Result<(), Reject> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldSlots, Head, HeadLimits, Reject, Scan, find_head};
+    use super::{Before, Head, HeadLimits, Reject, Scan, find_head};
 
     const LIMITS: HeadLimits = HeadLimits { size: 1024, fields: 4 };
 
@@ -325,11 +390,12 @@ mod tests {
             Some(end) => Some(end),
             None => find_head(&mut scan, bytes, LIMITS)?,
         };
-        if let Some(end) = end {
-            Head::parse(&bytes[..end], &mut FieldSlots::new(), LIMITS)?;
-        }
-        let whole = Head::parse_whole(bytes, &mut FieldSlots::new(), LIMITS).map(|(_, end)| end);
-        assert_eq!(whole, end, "found and parsed at once differ from one after the other");
+        let judged = end.map(|end| Head::judge(&bytes[..end], LIMITS)).transpose()?;
+        let whole = Head::parse_whole(bytes, LIMITS, &mut Before::default());
+        assert_eq!(whole.map(|(_, end)| end), end, "at once, and one after the other");
+        // And they agree on every part.
+        let parsed = whole.map(|(head, _)| head);
+        assert_eq!(format!("{parsed:?}"), format!("{judged:?}"));
         Ok(end)
     }
 

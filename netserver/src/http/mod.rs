@@ -1,9 +1,11 @@
 //! Bytes ↔ messages: HTTP/1.1 as a format. Nothing here knows a socket, a clock or a connection.
 //!
 //! ```text
-//!  bytes ──▶ scan ──▶ head ──▶ semantics ──▶ body ──▶ chunked        what arrives
-//!            end of   httparse  framing, Host,  Content-Length, or
-//!            head     + target  keep-alive      chunks and trailers
+//!  bytes ──▶ quick ─────────▶ semantics ──▶ body ──▶ chunked         what arrives
+//!     │      whole and right  framing, Host,  Content-Length, or
+//!     │                       keep-alive      chunks and trailers
+//!     └────▶ scan ──▶ head ──────▲                                   what arrives in pieces,
+//!            its end  httparse + target                              or has something wrong
 //!
 //!  bytes ◀── encode ◀── response                                     what leaves
 //!            date, status, reject
@@ -19,6 +21,8 @@ mod chunked;
 mod date;
 mod encode;
 mod head;
+mod opening;
+mod quick;
 mod reject;
 mod response;
 mod scan;
@@ -38,6 +42,7 @@ pub(crate) use encode::{
     Coding, Connection, Draft, encode_chunk, encode_continue, encode_field, encode_informational,
     encode_last_chunk, encode_reject,
 };
-pub(crate) use head::{FieldSlots, HeadLimits, find_head, parse_fields, trailer_slots};
+pub(crate) use head::{HeadLimits, find_head};
+pub(crate) use quick::Before;
 pub(crate) use scan::Scan;
 pub(crate) use semantics::Framing;

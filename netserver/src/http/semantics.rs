@@ -43,12 +43,12 @@ impl Semantics {
     /// proxy before us may have repaired it another way, and that difference is what request
     /// smuggling lives on.
     pub(crate) fn of(
-        method: &str,
+        method: &[u8],
         version: Version,
         fields: Fields<'_>,
     ) -> Result<Semantics, Reject> {
         let mut seen = Seen::default();
-        for (name, value) in fields.iter() {
+        for (name, value) in fields.lines() {
             seen.field(name, value)?;
         }
         seen.judge(method, version)
@@ -61,7 +61,7 @@ impl Semantics {
     reason = "each is whether a field, or an option, is there"
 )]
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     host: bool,
     length: Option<u64>,
     coding: Coding,
@@ -88,30 +88,31 @@ enum Coding {
 
 impl Seen {
     /// Dispatches on the length first: most fields match no arm and cost one comparison.
-    fn field(&mut self, name: &str, value: &[u8]) -> Result<(), Reject> {
+    #[inline]
+    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reject> {
         match name.len() {
-            4 if name.eq_ignore_ascii_case("host") => {
+            4 if is(name, b"host") => {
                 if self.host || !is_host(value) {
                     return Err(Reject::Host);
                 }
                 self.host = true;
             }
-            6 if name.eq_ignore_ascii_case("expect") => {
+            6 if is(name, b"expect") => {
                 if value.eq_ignore_ascii_case(b"100-continue") {
                     self.expects_continue = true;
                 } else {
                     self.expects_other = true;
                 }
             }
-            7 if name.eq_ignore_ascii_case("upgrade") => self.upgrade = true,
-            10 if name.eq_ignore_ascii_case("connection") => self.connection(value),
-            14 if name.eq_ignore_ascii_case("content-length") => {
+            7 if is(name, b"upgrade") => self.upgrade = true,
+            10 if is(name, b"connection") => self.connection(value),
+            14 if is(name, b"content-length") => {
                 if self.length.is_some() {
                     return Err(Reject::ContentLength);
                 }
                 self.length = Some(parse_length(value)?);
             }
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+            17 if is(name, b"transfer-encoding") => {
                 self.transfer_encoding(value)?;
             }
             _ => {}
@@ -142,12 +143,13 @@ impl Seen {
         Ok(())
     }
 
-    fn judge(&self, method: &str, version: Version) -> Result<Semantics, Reject> {
+    #[inline]
+    pub(super) fn judge(&self, method: &[u8], version: Version) -> Result<Semantics, Reject> {
         if version == Version::Http11 && !self.host {
             return Err(Reject::Host);
         }
         let framing = self.framing(version)?;
-        let connect = method == "CONNECT";
+        let connect = method == b"CONNECT";
         if connect && framing != Framing::Length(0) {
             return Err(Reject::UnexpectedBody);
         }
@@ -176,6 +178,13 @@ impl Seen {
     }
 }
 
+/// Whether a field name is this one, which is in lower case. One bit is all that letters of either
+/// case differ in, and no two bytes of a name but those differ in it alone.
+fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    name.map(|byte| byte | 0x20) == *lower
+}
+
 /// `1*DIGIT`, and no more: no sign, no list, nothing that overflows (RFC 9110 section 8.6).
 fn parse_length(value: &[u8]) -> Result<u64, Reject> {
     if value.is_empty() {
@@ -194,13 +203,30 @@ fn parse_length(value: &[u8]) -> Result<u64, Reject> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::head::{FieldSlots, Head, HeadLimits};
-    use super::{Framing, Reject, Semantics};
+    use super::super::bytes::TOKEN;
+    use super::super::head::{Head, HeadLimits};
+    use super::{Framing, Reject, Semantics, is};
+
+    #[test]
+    fn a_name_is_told_whatever_its_case_and_no_other_is_taken_for_it() {
+        for name in [b"transfer-encoding", b"Transfer-Encoding", b"TRANSFER-ENCODING"] {
+            assert!(is(name, b"transfer-encoding"));
+        }
+        assert!(!is(b"transfer-encodin", b"transfer-encoding"));
+        for at in 0..17 {
+            for byte in (0..=u8::MAX).filter(|&byte| TOKEN.has(byte)) {
+                let mut name = *b"transfer-encoding";
+                name[at] = byte;
+                let same = name.eq_ignore_ascii_case(b"transfer-encoding");
+                assert_eq!(is(&name, b"transfer-encoding"), same, "{}", name.escape_ascii());
+            }
+        }
+    }
 
     fn semantics(line: &str, fields: &str) -> Result<Semantics, Reject> {
         let head = format!("{line}\r\n{fields}\r\n");
         let limits = HeadLimits { size: 1 << 14, fields: 100 };
-        Head::parse(head.as_bytes(), &mut FieldSlots::new(), limits).map(|head| head.semantics())
+        Head::parse(head.as_bytes(), limits).map(|head| head.semantics())
     }
 
     #[test]

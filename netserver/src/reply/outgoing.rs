@@ -65,6 +65,7 @@ impl Outgoing {
     // Answers, from Reply and Flow.
 
     /// Sends a whole response, now or in its turn.
+    #[inline]
     pub(crate) fn send(&mut self, turn: Turn, response: &Response<'_>, cx: &mut Context<'_>) {
         let status = response.status;
         let tunnel = turn.shape.method == Method::Connect && status.is_success();
@@ -82,10 +83,12 @@ impl Outgoing {
         if turn.number == self.front {
             self.write_interim();
             let connection = self.connection(cx);
-            let (out, date) = (self.out.buffer(), cx.date.text(cx.now));
-            match Draft::write_now(out, &response, coding, body, date, connection) {
+            let (out, date) = (self.out.buffer(), (&mut *cx.date, cx.now));
+            match Draft::write_now(out, &response, coding, body, connection, date) {
                 Ok(()) => self.complete_front(turn.early),
-                Err(reject) => self.refuse(turn, reject, Cause::Handler, date),
+                Err(reject) => {
+                    self.refuse(turn, reject, Cause::Handler, cx.date.text(cx.now));
+                }
             }
         } else {
             match Draft::new(&response, coding, body) {
@@ -374,16 +377,12 @@ impl Outgoing {
     }
 
     /// The response whose turn it is, is in the output to its end.
+    #[inline]
     pub(super) fn complete_front(&mut self, early: bool) {
-        let slot = self.slots.pop_front();
-        if slot.is_some() && self.slots.is_empty() {
-            // An idle connection owns nothing.
-            self.slots = VecDeque::new();
-        }
-        self.held -= slot.as_ref().map_or(0, Slot::held);
         let number = self.front;
         self.front += 1;
-        let early = early || slot.is_some_and(|slot| slot.receiving);
+        // Without a slot there is nothing more to be known of it.
+        let early = early || (!self.slots.is_empty() && self.drop_front_slot());
         if early {
             self.end_after(number, Cause::Handler);
         }
@@ -392,5 +391,16 @@ impl Outgoing {
         {
             self.end(last.cause, early);
         }
+    }
+
+    /// Whether its request has not arrived in full.
+    fn drop_front_slot(&mut self) -> bool {
+        let slot = self.slots.pop_front();
+        if self.slots.is_empty() {
+            // An idle connection owns nothing.
+            self.slots = VecDeque::new();
+        }
+        self.held -= slot.as_ref().map_or(0, Slot::held);
+        slot.is_some_and(|slot| slot.receiving)
     }
 }

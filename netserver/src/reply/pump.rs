@@ -25,7 +25,7 @@ impl Outgoing {
                     self.complete_front(true);
                 }
                 Answer::Whole(draft) => {
-                    draft.write(self.out.buffer(), cx.date.text(cx.now), connection);
+                    draft.write(self.out.buffer(), cx.date.lines(cx.now, connection));
                     self.complete_front(false);
                 }
                 Answer::Stream(stream) => {
@@ -38,7 +38,7 @@ impl Outgoing {
                             _ => connection,
                         };
                         self.held -= draft.len();
-                        draft.write(self.out.buffer(), cx.date.text(cx.now), connection);
+                        draft.write(self.out.buffer(), cx.date.lines(cx.now, connection));
                     }
                     if !self.pull(cx) {
                         return;

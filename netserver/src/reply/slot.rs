@@ -34,9 +34,9 @@ impl Shape {
     pub(crate) fn of(head: &Head<'_>, body_has_begun: bool) -> Shape {
         let semantics = head.semantics();
         Shape {
-            method: match head.method() {
-                "HEAD" => Method::Head,
-                "CONNECT" => Method::Connect,
+            method: match head.method_bytes() {
+                b"HEAD" => Method::Head,
+                b"CONNECT" => Method::Connect,
                 _ => Method::Other,
             },
             version: head.version(),
