@@ -37,6 +37,7 @@ pub mod http;
 #[cfg(feature = "live")]
 pub mod live;
 mod loop_handle;
+mod loop_links;
 #[cfg(any(feature = "live", feature = "metrics"))]
 mod memory;
 #[cfg(feature = "metrics")]
@@ -54,12 +55,13 @@ mod workers;
 pub use cause::{Cause, Causes};
 pub use conn::Phase;
 pub use context::{ConnId, Context};
-pub use event_loop::{EventLoop, LoopLinks, LoopTimer};
+pub use event_loop::EventLoop;
 pub use gauges::{Gauges, LoopStats};
 pub use handler::{Closed, Handler, Request};
 pub use histogram::Histogram;
 pub use http::{Head, Response, Status};
 pub use loop_handle::LoopHandle;
+pub use loop_links::{LoopLinks, LoopTimer};
 pub use net::{Endpoint, Incoming, ListenOptions, Listener, Ready, Stream, Tokens, Transport};
 pub use reply::{Exchange, Flow, Pull, Reply, Sink, Ticket};
 pub use server::{

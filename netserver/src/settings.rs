@@ -78,7 +78,7 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConnectionCheck {
     /// At this interval, from bind to close, as Node does. What expires is noticed up to so much
-    /// later. Not zero.
+    /// later. Not zero, and at most a year.
     Interval(Duration),
     /// When the next thing expires, and not at all without connections: noticed within a tick of
     /// the wheel, and no wake-up for nothing.
@@ -179,6 +179,12 @@ impl Settings {
         if timeouts.check == ConnectionCheck::Interval(Duration::ZERO) {
             return error("check_interval", "0s".into(), "must be longer than 0");
         }
+        if let ConnectionCheck::Interval(interval) = timeouts.check
+            && interval > MOST_CHECK_INTERVAL
+        {
+            let rule = format!("must be at most {MOST_CHECK_INTERVAL:?}");
+            return error("check_interval", format!("{interval:?}"), &rule);
+        }
         if timeouts.headers > timeouts.request && !timeouts.request.is_zero() {
             let rule = format!("must not be longer than request_timeout ({:?})", timeouts.request);
             return error("headers_timeout", format!("{:?}", timeouts.headers), &rule);
@@ -223,6 +229,10 @@ impl Settings {
         Ok(())
     }
 }
+
+/// A year: who is never checked is better served by [`ConnectionCheck::Exact`], and a time that far
+/// ahead can be told in any clock.
+const MOST_CHECK_INTERVAL: Duration = Duration::from_secs(31_536_000);
 
 /// A request line with a short path and a Host field must fit.
 const LEAST_HEADER_SIZE: usize = 256;
@@ -273,6 +283,12 @@ mod tests {
         assert_eq!(
             refused(|s| s.timeouts.check = ConnectionCheck::Interval(Duration::ZERO)),
             "check_interval is 0s: it must be longer than 0"
+        );
+        assert_eq!(
+            refused(
+                |s| s.timeouts.check = ConnectionCheck::Interval(Duration::from_secs(31_536_001))
+            ),
+            "check_interval is 31536001s: it must be at most 31536000s"
         );
         assert_eq!(
             refused(|s| s.limits.header_size = 255),

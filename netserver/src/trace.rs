@@ -199,5 +199,5 @@ mod off {
     pub(crate) fn timer(_: &impl Debug, _: Duration) {}
 }
 
-#[cfg(all(test, not(feature = "tracing")))]
+#[cfg(not(feature = "tracing"))]
 const _: () = assert!(size_of::<Trace>() == 0 && size_of::<Inside>() == 0);

@@ -12,10 +12,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::clock;
-use crate::event_loop::{EventLoop, LoopLinks};
+use crate::event_loop::EventLoop;
 use crate::gauges::Gauges;
 use crate::handler::Handler;
 use crate::loop_handle::LoopHandle;
+use crate::loop_links::LoopLinks;
 use crate::net::{Endpoint, Listener, Source};
 use crate::server::{Admission, Report, ServerBuilder};
 

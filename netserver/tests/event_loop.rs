@@ -1,7 +1,9 @@
 //! The event loop of the crate, alone, inside another loop, and several on threads.
 
+mod asking;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -9,17 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use asking::{LIMIT, answer, ask, connect, localhost};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netserver::{
     Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Reply, Report,
     Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
 };
-
-/// No wait of these tests is longer, whatever breaks.
-const LIMIT: Duration = Duration::from_secs(20);
-
-const LOCALHOST: &str = "127.0.0.1:0";
 
 /// `/` says which loop it is on, `/thread` has another thread answer, `/never` does not answer.
 struct App {
@@ -45,27 +43,6 @@ impl Handler for App {
 
 fn app(links: LoopLinks) -> ServerBuilder<App> {
     Server::builder(App { links })
-}
-
-fn localhost() -> SocketAddr {
-    LOCALHOST.parse().expect("an address")
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("not zero");
-    stream
-}
-
-fn ask(stream: &mut TcpStream, path: &str) {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("the server reads");
-}
-
-fn answer(stream: &mut TcpStream) -> String {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an end, and no reset");
-    answer
 }
 
 #[test]
@@ -145,6 +122,73 @@ fn another_loop_can_carry_it_by_its_descriptor() {
     assert!(answer(&mut client).ends_with("here"));
 }
 
+#[test]
+fn a_carried_loop_lives_on_the_time_of_its_carrier() {
+    let mut now = Instant::now();
+    let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
+    let mut silent = connect(http.local_addr().unwrap());
+    let started = Instant::now();
+    while http.server().connections() == 0 {
+        assert!(started.elapsed() < LIMIT);
+        http.turn(now).expect("the poll works");
+    }
+    // A minute of headers timeout, from timer to timer, in no time at all.
+    let until = now + Duration::from_secs(59);
+    while now < until {
+        now += http.timeout(now).expect("the connection check is armed");
+        http.turn(now).expect("the poll works");
+    }
+    assert_eq!(http.server().connections(), 1, "it has a second left");
+    for _ in 0..3 {
+        now += Duration::from_secs(1);
+        http.turn(now).expect("the poll works");
+    }
+    let mut told = [0; 12];
+    silent.read_exact(&mut told).expect("a response");
+    assert_eq!(&told, b"HTTP/1.1 408");
+}
+
+#[test]
+fn a_carrier_that_is_told_of_edges_hears_of_what_did_not_fit_into_a_turn() {
+    const CLIENTS: usize = 1500;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).expect("up to the most");
+    if limit.maximum.is_some_and(|most| most < 2 * CLIENTS as u64 + 100) {
+        return eprintln!("skipped: no more than {:?} descriptors", limit.maximum);
+    }
+    let now = Instant::now();
+    let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
+    let mut outer = Poll::new().expect("a poll");
+    let descriptor = http.as_raw_fd();
+    // mio waits for edges.
+    let mut source = SourceFd(&descriptor);
+    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    let mut clients = Vec::new();
+    let started = Instant::now();
+    while http.server().connections() < CLIENTS {
+        assert!(started.elapsed() < LIMIT, "{:?}", http.server());
+        if clients.len() < CLIENTS {
+            clients.extend((0..100).map(|_| connect(http.local_addr().unwrap())));
+        }
+        http.turn(now).expect("the poll works");
+    }
+    // One edge for all of them: they come while nobody waits.
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("room");
+    }
+    let mut events = Events::with_capacity(8);
+    let mut requests = 0;
+    while requests < CLIENTS as u64 {
+        let timeout = http.timeout(now).expect("the connection check is armed");
+        outer.poll(&mut events, Some(timeout)).expect("poll");
+        let told = !events.is_empty() || timeout.is_zero();
+        assert!(told, "{requests} of {CLIENTS}: it slept while there was more");
+        http.turn(now).expect("the poll works");
+        requests = http.server().stats().requests;
+    }
+}
+
 /// Panics where no connection is left to be ended for it.
 struct Clumsy;
 
@@ -175,7 +219,7 @@ fn a_handler_that_panics_at_a_close_does_not_take_the_loop_along() {
 
 #[test]
 fn a_loop_that_cannot_start_says_why_in_the_terms_of_io() {
-    let taken = TcpListener::bind(LOCALHOST).expect("a free port");
+    let taken = TcpListener::bind(localhost()).expect("a free port");
     let address = taken.local_addr().expect("bound");
     let error = EventLoop::bind(address, app).expect_err("the port is taken");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

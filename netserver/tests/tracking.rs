@@ -14,7 +14,7 @@ use netserver::track::Class;
 use netserver::{ConnectionCheck, ConnectionInfo, OverLimit, Phase, Reply, Response, Status};
 
 /// Something that happens to one of the clients, or to all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     Connect,
     Send(usize, &'static str),

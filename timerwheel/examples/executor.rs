@@ -7,15 +7,15 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use timerwheel::{Period, TimerGuard, Timers};
+use timerwheel::{MissedTicks, Period, TimerGuard, TimerHandle, Timers};
 
 fn main() {
     let mut executor = Executor::new(Instant::now());
@@ -31,7 +31,7 @@ fn main() {
     println!("{} timers left", time.armed());
 }
 
-/// Two beats of an interval race a sleep; then a sleep is dropped before its time.
+/// Two beats of an interval race a sleep; then a sleep is given up long before its time.
 pub(crate) async fn story(time: Time, mut tell: impl FnMut(&str)) {
     let beat = Period::new(Duration::from_millis(30)).expect("longer than zero");
     let mut beats = time.interval(beat);
@@ -42,8 +42,19 @@ pub(crate) async fn story(time: Time, mut tell: impl FnMut(&str)) {
     tell("slept through the second");
     beats.tick().await;
     tell("which came at once");
-    drop(time.sleep(Duration::from_secs(3600)));
-    tell("end");
+    drop(beats);
+    first_of(time.sleep(Duration::from_secs(3600)), time.sleep(Duration::from_millis(20))).await;
+    tell("an hour was too long");
+}
+
+/// Completes when one of the two does. The other one is dropped.
+async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => other.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// What tasks hold: the time, and the timers to sleep on.
@@ -64,13 +75,25 @@ impl Time {
 
     /// Ticks every `period`, the first time a period from now.
     pub(crate) fn interval(&self, period: Period) -> Interval {
-        let next = self.0.borrow().now + period.duration();
-        Interval { time: self.clone(), period, next }
+        let mut shared = self.0.borrow_mut();
+        let next = shared.now + period.duration();
+        // One entry for all ticks. Skipping is right: being woken once is enough to see them all.
+        let waker = Waker::noop().clone();
+        let handle = shared.timers.insert_interval(next, period, MissedTicks::Skip, waker);
+        let timer = shared.timers.guard(handle);
+        Interval { time: self.clone(), period, next, timer }
     }
 
     /// Timers that sleeping tasks have armed.
     pub(crate) fn armed(&self) -> usize {
         self.0.borrow_mut().timers.len()
+    }
+
+    /// Has the timer wake whoever waits now.
+    fn set_waker(&self, timer: TimerHandle, waker: &Waker) {
+        if let Some(armed) = self.0.borrow_mut().timers.get_mut(timer) {
+            armed.clone_from(waker);
+        }
     }
 }
 
@@ -78,6 +101,7 @@ impl Time {
 pub(crate) struct Sleep {
     time: Time,
     deadline: Instant,
+    /// Armed when it is first polled.
     timer: Option<TimerGuard>,
 }
 
@@ -85,32 +109,43 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut shared = self.time.0.borrow_mut();
-        if shared.now >= self.deadline {
+        let time = self.time.clone();
+        if time.0.borrow().now >= self.deadline {
             return Poll::Ready(());
         }
-        // Armed anew on each poll, with the waker of that poll: the last one counts.
-        let handle = shared.timers.insert(self.deadline, cx.waker().clone());
-        let guard = shared.timers.guard(handle);
-        drop(shared);
-        self.timer = Some(guard);
+        if let Some(timer) = &self.timer {
+            time.set_waker(timer.handle(), cx.waker());
+        } else {
+            let timers = &mut time.0.borrow_mut().timers;
+            let handle = timers.insert(self.deadline, cx.waker().clone());
+            self.timer = Some(timers.guard(handle));
+        }
         Poll::Pending
     }
 }
 
-/// Made by [`Time::interval`].
+/// Made by [`Time::interval`]. Dropping it cancels its timer.
 pub(crate) struct Interval {
     time: Time,
     period: Period,
     next: Instant,
+    timer: TimerGuard,
 }
 
 impl Interval {
     /// Waits for the next tick; at once if it has passed. Without drift: ticks are counted from
     /// the first, not from when somebody came to wait.
     pub(crate) async fn tick(&mut self) {
-        Sleep { time: self.time.clone(), deadline: self.next, timer: None }.await;
+        poll_fn(|cx| self.poll_tick(cx)).await;
+    }
+
+    fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.time.0.borrow().now < self.next {
+            self.time.set_waker(self.timer.handle(), cx.waker());
+            return Poll::Pending;
+        }
         self.next += self.period.duration();
+        Poll::Ready(())
     }
 }
 

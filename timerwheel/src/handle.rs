@@ -34,6 +34,36 @@ pub struct TimerHandle {
     pub(crate) generation: Generation,
 }
 
+impl TimerHandle {
+    /// The handle as three numbers, for what can carry nothing else: a program in C, the user data
+    /// of a poller. They are never all zero.
+    pub const fn to_words(self) -> [u32; 3] {
+        [self.wheel.0, self.index, self.generation.0.get()]
+    }
+
+    /// The handle that [`to_words`](Self::to_words) has taken apart; `None` for words that are of
+    /// no handle, such as all zero. Words that were made up name no timer, or one that is armed:
+    /// they cannot do more than a handle can.
+    ///
+    /// ```
+    /// use timerwheel::{TimerHandle, TimerWheel};
+    ///
+    /// let mut wheel = TimerWheel::new(0);
+    /// let words = wheel.insert(10, "tea").to_words();
+    /// let handle = TimerHandle::from_words(words).unwrap();
+    /// assert_eq!(wheel.cancel(handle), Some("tea"));
+    /// assert_eq!(TimerHandle::from_words([0; 3]), None);
+    /// ```
+    pub const fn from_words([wheel, index, generation]: [u32; 3]) -> Option<Self> {
+        match NonZeroU32::new(generation) {
+            Some(generation) => {
+                Some(Self { wheel: WheelId(wheel), index, generation: Generation(generation) })
+            }
+            None => None,
+        }
+    }
+}
+
 /// `7v3@2`: place 7, its third timer, on the second wheel of the process.
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -94,13 +94,14 @@ enum Reading {
 /// What observers need of the settings, as of the last input.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
-    pipeline_limit: usize,
+    /// In 32 bits, which the requests of one connection never fill: idle connections are many.
+    pipeline_limit: u32,
     handler_is_timed: bool,
 }
 
 impl Rules {
     /// Before the first input.
-    const UNKNOWN: Rules = Rules { pipeline_limit: usize::MAX, handler_is_timed: false };
+    const UNKNOWN: Rules = Rules { pipeline_limit: u32::MAX, handler_is_timed: false };
 }
 
 impl Default for Conn {

@@ -53,7 +53,7 @@ impl Conn {
         cx: &mut Context<'_>,
     ) -> usize {
         self.rules = Rules {
-            pipeline_limit: cx.pipeline_limit(),
+            pipeline_limit: u32::try_from(cx.pipeline_limit()).unwrap_or(u32::MAX),
             handler_is_timed: cx.handler_timeout().is_some(),
         };
         let mut used = 0;
@@ -114,7 +114,8 @@ impl Conn {
         let outgoing = &self.outgoing;
         match self.reading {
             Reading::Between | Reading::Head(_) => {
-                outgoing.is_congested() || outgoing.slots().len() >= self.rules.pipeline_limit
+                outgoing.is_congested()
+                    || outgoing.slots().len() >= self.rules.pipeline_limit as usize
             }
             Reading::Body => self.incoming.as_ref().is_some_and(|it| it.is_held_back(outgoing)),
             Reading::Barrier | Reading::HandedOver => true,

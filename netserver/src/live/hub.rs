@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::history::History;
 use super::status;
@@ -17,7 +17,8 @@ use crate::reply::Ticket;
 /// Viewers at a time, over all loops. One more is answered 503.
 pub const VIEWERS_MAX: usize = 16;
 
-/// What one update of the page has at most. Larger ones go without the lists.
+/// What one update of the page has at most. Lists are shortened until it fits, and in the end it goes
+/// without what loops show of themselves.
 pub const FRAME_BYTES_MAX: usize = 48 * 1024;
 
 /// Connections to be closed that a loop has not come to yet. One more is answered 503.
@@ -113,20 +114,41 @@ impl Hub {
     /// What the viewers of a loop are to see, as an event of a stream (HTML standard, section
     /// 9.2.5).
     pub(super) fn frame(&self, gauges: &Gauges) -> Vec<u8> {
-        let views: Vec<_> = self.desks.iter().map(|desk| desk.papers().view.clone()).collect();
-        let viewers = self.viewers.load(Ordering::Relaxed);
-        let whole = json!({
-            "status": status::describe(gauges), "viewers": viewers, "loops": views,
-        });
-        let mut event = format!("data: {whole}\n\n");
-        if event.len() > FRAME_BYTES_MAX {
-            let short = json!({
-                "status": status::describe(gauges), "viewers": viewers, "loops": [],
-                "omitted": true,
+        let status = status::status(gauges);
+        let (status, viewers) = (status.trim_end(), self.viewers.load(Ordering::Relaxed));
+        let event = |loops: &[String], more: &str| {
+            let loops = loops.join(",");
+            format!(r#"data: {{"status":{status},"viewers":{viewers},"loops":[{loops}]{more}}}"#)
+                + "\n\n"
+        };
+        // Written where they lie: a copy costs more than the text.
+        let text = |view: &Option<Value>| {
+            view.as_ref().map_or_else(|| "null".to_owned(), Value::to_string)
+        };
+        let whole: Vec<_> = self.desks.iter().map(|desk| text(&desk.papers().view)).collect();
+        let mut frame = event(&whole, "");
+        if frame.len() > FRAME_BYTES_MAX {
+            let mut views: Vec<_> =
+                self.desks.iter().map(|desk| desk.papers().view.clone()).collect();
+            let shortened = LISTS.into_iter().map(|rows| {
+                views.iter_mut().flatten().for_each(|view| shorten(view, rows));
+                event(&views.iter().map(text).collect::<Vec<_>>(), "")
             });
-            event = format!("data: {short}\n\n");
+            let fitting = shortened.into_iter().find(|frame| frame.len() <= FRAME_BYTES_MAX);
+            frame = fitting.unwrap_or_else(|| event(&[], r#","omitted":true"#));
         }
-        event.into_bytes()
+        frame.into_bytes()
+    }
+}
+
+/// Rows that lists are shortened to, one after the other, until a frame fits.
+const LISTS: [usize; 4] = [50, 20, 5, 0];
+
+fn shorten(view: &mut Value, rows: usize) {
+    for list in ["/connections", "/wheel/listed"] {
+        if let Some(list) = view.pointer_mut(list).and_then(Value::as_array_mut) {
+            list.truncate(rows);
+        }
     }
 }
 
@@ -159,5 +181,50 @@ impl Desk {
 impl fmt::Debug for LiveLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveLink").field("loop", &self.index).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn frame_of(rows: usize, slots: usize) -> (Value, usize) {
+        let gauges = Gauges::new(1);
+        let row = json!({ "peer": "p".repeat(200) });
+        let view = json!({
+            "connections": vec![row.clone(); rows],
+            "wheel": { "levels": [vec![100; 2 * slots]], "listed": vec![row; rows] },
+        });
+        gauges.hub().desks[0].papers().view = Some(view);
+        let event = gauges.hub().frame(&gauges);
+        let text = std::str::from_utf8(&event).expect("text");
+        let json = text.strip_prefix("data: ").and_then(|it| it.strip_suffix("\n\n"));
+        (serde_json::from_str(json.expect("an event")).expect("JSON"), event.len())
+    }
+
+    /// Lists are shortened only as far as is needed, and before anything is left out.
+    #[test]
+    fn a_frame_fits_whatever_there_is_to_show() {
+        for (rows, slots, left) in [
+            (50, 100, 50),
+            (100, 100, 100),
+            (120, 100, 50),
+            (120, 4_000, 20),
+            (120, 5_500, 5),
+            (120, 5_700, 0),
+        ] {
+            let (frame, bytes) = frame_of(rows, slots);
+            assert!(bytes <= FRAME_BYTES_MAX, "{rows} rows, {slots} slots: {bytes} bytes");
+            let view = &frame["loops"][0];
+            let of = |list: &Value| list.as_array().map(Vec::len);
+            assert_eq!(of(&view["connections"]), Some(left), "{rows} rows, {slots} slots");
+            assert_eq!(of(&view["wheel"]["listed"]), Some(left), "{rows} rows, {slots} slots");
+            assert_eq!(of(&view["wheel"]["levels"][0]), Some(2 * slots));
+        }
+        let (frame, bytes) = frame_of(1, 10_000);
+        assert!(bytes <= FRAME_BYTES_MAX, "{bytes}");
+        assert_eq!((&frame["omitted"], &frame["loops"]), (&true.into(), &json!([])));
+        assert_eq!(frame["status"]["loops"], 1, "figures are there in any case");
     }
 }

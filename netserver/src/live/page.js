@@ -87,9 +87,26 @@ function quantile(now, before, share) {
   return bound === null ? "> 10 s" : at === 0 ? "one turn" : "≤ " + time(bound);
 }
 
-// The wheel.
+// The wheel. Slots come as pairs of number and count, level by level, and what is listed of them beside.
+function slots(w) {
+  const listed = new Map(w.listed.map((it) => [it.level + "." + it.slot, it.entries]));
+  w.slots = w.levels.flatMap((pairs, level) => {
+    const found = [];
+    for (let i = 0; i < pairs.length; i += 2) {
+      found.push({ level, slot: pairs[i], count: pairs[i + 1], entries: listed.get(level + "." + pairs[i]) || [] });
+    }
+    return found;
+  });
+}
 const rings = { key: "", hands: [], dots: new Map() };
 const angle = (slot) => (slot / 256) * 2 * Math.PI - Math.PI / 2;
+// The slot of a deadline as seen from now: of the highest digit in which they differ. Ticks are exact
+// up to 2^53, far beyond what a page lives to see.
+function place(now, deadline) {
+  let level = 0;
+  while (Math.floor(now / 256 ** (level + 1)) !== Math.floor(deadline / 256 ** (level + 1))) level += 1;
+  return { level, slot: Math.floor(deadline / 256 ** level) % 256 };
+}
 function ringOf(level, levels) {
   const step = Math.min(35, 140 / levels);
   return { r: 196 - level * step, w: step * 0.66 };
@@ -124,7 +141,7 @@ function wheel(view) {
     rings.hubSub = draw("text", { class: "hub-sub", y: 18 });
     svg.append(rings.hub, rings.hubSub);
   }
-  const earliest = w.next_tick;
+  const earliest = w.next_tick, soon = place(w.tick, earliest);
   const seen = new Set();
   let next = null;
   for (const slot of w.slots) {
@@ -148,8 +165,7 @@ function wheel(view) {
     dot.querySelector(".mark").setAttribute("r", size);
     dot.querySelector(".halo").setAttribute("r", Math.max(size, 11) + 3);
     dot.querySelector(".how-many").textContent = slot.count === 1 ? "" : short(slot.count);
-    const first = Math.min(...slot.entries.map((it) => it.tick));
-    const isNext = first === earliest && next === null;
+    const isNext = earliest !== null && slot.level === soon.level && slot.slot === soon.slot;
     if (isNext) next = key;
     dot.classList.toggle("next", isNext);
     dot.classList.toggle("bad", slot.entries.some((it) => !it.owned));
@@ -230,7 +246,7 @@ function list(w) {
     item.append(make("code", {}, it.by || ""));
     return item;
   });
-  if (slot.count > slot.entries.length) items.push(make("li", {}, "and " + count(slot.count - slot.entries.length) + " more"));
+  if (slot.count > slot.entries.length) items.push(make("li", {}, (items.length ? "and " : "") + count(slot.count - slot.entries.length) + " more, not listed"));
   panel.replaceChildren(make("h3", {}, `Level ${slot.level}, slot ${slot.slot}: ${plural(slot.count, "timer")}`), make("ul", {}, ...items));
 }
 $("wheel").addEventListener("keydown", (event) => {
@@ -344,7 +360,11 @@ function owners() {
   $("trial").replaceChildren(make("strong", {}, verdict), more);
 }
 
-// The table of connections.
+// The table of connections. Each comes as its values, in this order.
+function connection([id, peer, phase, phase_ms, age_ms, name, left_ms, of_ms, requests, bytes_in, bytes_out]) {
+  const deadline = name === null ? null : { class: name, left_ms, of_ms };
+  return { id, peer, phase, phase_ms, age_ms, deadline, requests, bytes_in, bytes_out };
+}
 const COLUMNS = [
   ["peer", "Peer", (it) => it.peer || "–", (it) => it.peer || ""],
   ["phase", "Phase", phase, (it) => it.phase],
@@ -468,6 +488,10 @@ function connect() {
   const source = new EventSource("events");
   source.onmessage = (event) => {
     frame = JSON.parse(event.data);
+    for (const view of frame.loops) if (view) {
+      slots(view.wheel);
+      view.connections = view.connections.map(connection);
+    }
     came = performance.now();
     const at = Date.now(), status = frame.status;
     // It was started anew, and counts from zero.

@@ -11,6 +11,12 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::{Incoming, Stream};
 
+/// Bytes that the kernel keeps of one connection beyond what the peer's window takes. Without it a
+/// peer that reads nothing is given megabytes, and the loop is busy filling them: sockets grow to
+/// what `tcp_wmem` allows. What is sent already is not counted, so that a long way costs no pace.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
 /// How to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListenOptions {
@@ -210,6 +216,9 @@ impl TryFrom<TcpListener> for Listener {
     fn try_from(socket: TcpListener) -> io::Result<Self> {
         let endpoint = Endpoint::Ip(socket.local_addr()?);
         SockRef::from(&socket).set_tcp_nodelay(true)?;
+        // An old or a foreign kernel may not know it, and serves all the same.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
         Ok(Self { socket: Listening::Tcp(socket), endpoint })
     }
 }

@@ -122,14 +122,18 @@ impl Client {
         let answered: Vec<_> = answers.collect();
         format!(
             "connection {number}, {:?}: {what}\nasked {asked:?}\nanswered {answered:?}\n\
-             {} bytes arrived, {} read, {} written, {} taken, ended {:?}, closed {:?}",
+             {} bytes arrived, {} read, {} written, {} taken, ended {:?}, closed {:?}\n\
+             blocked {:?}, last write {:?}, let go {:?}",
             self.role,
             wire.arrived,
             wire.read,
             wire.written,
             wire.written - wire.untaken() as u64,
             wire.ending,
-            self.closed
+            self.closed,
+            wire.blocked,
+            wire.last_write,
+            wire.dropped
         )
     }
 }

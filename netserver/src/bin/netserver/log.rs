@@ -15,6 +15,8 @@ pub(crate) fn start(verbose: u8) {
     // Somebody who has no use for colours says so: https://no-color.org.
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let lines = tracing_subscriber::fmt()
+        // It would complain of a full disk to the same disk, and panic when that fails.
+        .log_internal_errors(false)
         .with_max_level(level)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal() && !plain)

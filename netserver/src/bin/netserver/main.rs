@@ -1,5 +1,7 @@
 //! The `netserver` binary: flags, event loops on threads, and signals that end them in good order.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod drain;
 mod listen;
@@ -39,7 +41,8 @@ fn run(command: Command) -> Result<(), ExitCode> {
         }
     };
     outcome.map_err(|error| {
-        eprintln!("netserver: {error}");
+        // Nobody may be reading, which is no reason to panic.
+        let _ = writeln!(io::stderr(), "netserver: {error}");
         ExitCode::FAILURE
     })
 }

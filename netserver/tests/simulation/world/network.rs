@@ -59,19 +59,7 @@ impl World {
                 self.busy_until = self.busy_until.max(now) + jump;
                 self.go_to(now + jump);
             }
-            Event::Close => {
-                let (grace, now) = (self.plan.grace, self.clock.now());
-                self.closing = Some(now + grace);
-                for client in &self.clients {
-                    let mut wire = lock(&client.wire);
-                    let front = client.messages.get(wire.answers.list.len());
-                    let under_way = front.is_some_and(|front| front.start < wire.read);
-                    wire.held_at_close = under_way || wire.blocked.is_some();
-                }
-                self.in_server(|world| world.server.close(grace, now));
-                // It was told so in a turn of the loop, which is gone on with.
-                self.in_turn = true;
-            }
+            Event::Close => self.told_to_close = true,
         }
     }
 

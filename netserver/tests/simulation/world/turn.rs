@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use netserver::Ready;
+use netserver::{Cause, Ready};
 
 use super::{ALLOCATOR, Timer, World};
 use crate::app::Wish;
@@ -24,7 +24,11 @@ impl World {
         let door = self.door.lock();
         let told = door.token.is_some() && door.ready;
         drop(door);
-        if self.in_turn || told || self.server.wants_turn() || !self.notes.lock().edges.is_empty() {
+        if self.told_to_close
+            || told
+            || self.server.wants_turn()
+            || !self.notes.lock().edges.is_empty()
+        {
             return Some(now);
         }
         let timeout = self.timers.timeout(self.clock.now())?;
@@ -42,8 +46,10 @@ impl World {
 
     pub(super) fn turn(&mut self) -> Result<(), String> {
         self.turns += 1;
-        self.in_turn = false;
         let now = self.clock.now();
+        if std::mem::take(&mut self.told_to_close) {
+            self.close();
+        }
         let mut worked = self.tell_of_edges();
         if self.rng.u32(..64) == 0 {
             self.tell_of_nothing();
@@ -81,6 +87,18 @@ impl World {
             return Err("the loop spins".into());
         }
         self.check_books()
+    }
+
+    fn close(&mut self) {
+        let (grace, now) = (self.plan.grace, self.clock.now());
+        self.closing = Some(now + grace);
+        for client in &self.clients {
+            let mut wire = lock(&client.wire);
+            let front = client.messages.get(wire.answers.list.len());
+            let under_way = front.is_some_and(|front| front.start < wire.read);
+            wire.held_at_close = under_way || wire.blocked.is_some();
+        }
+        self.in_server(|world| world.server.close(grace, now));
     }
 
     /// What the poll has to tell, in any order and not always all at once.
@@ -188,7 +206,9 @@ impl World {
     /// Counters agree with what there is, one timer is armed, and memory is within the limits.
     fn check_books(&mut self) -> Result<(), String> {
         let stats = self.server.stats();
-        let (open, closed) = (stats.open, stats.closed.total());
+        // Who was turned away was never taken in.
+        let closed = stats.closed.total() - stats.closed.count(Cause::OverLimit);
+        let open = stats.open;
         if stats.accepted != open + closed {
             return Err(format!("{} accepted, {open} open, {closed} closed", stats.accepted));
         }
