@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::alone;
 use crate::crowd::{Attack, attack, healthy};
-use crate::process::{Binary, SLACK};
+use crate::process::Binary;
 use crate::vitals::{Vitals, resident_kib};
 
 fn attacks() -> Vec<Attack> {
@@ -59,6 +59,9 @@ fn attacks() -> Vec<Attack> {
         attack("garbage, again and again", vec![0x16; 100], b"", true),
     ]
 }
+
+/// What a client may wait on a machine that does other things, too: for ever it must not.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// What an attack has come to.
 struct Row {
@@ -143,7 +146,7 @@ fn check(rows: impl Iterator<Item = Row>, p99: Duration) {
 
 #[test]
 fn abuse_by_a_hundred_is_hardly_noticed() {
-    abuse(100, Duration::from_millis(600), SLACK);
+    abuse(100, Duration::from_millis(600), BUSY);
 }
 
 #[test]
@@ -180,7 +183,7 @@ fn slowhttptest(many: usize, time: Duration, p99: Duration) {
 
 #[test]
 fn slowhttptest_in_small_is_hardly_noticed() {
-    slowhttptest(100, Duration::from_secs(1), SLACK);
+    slowhttptest(100, Duration::from_secs(1), BUSY);
 }
 
 #[test]
