@@ -304,7 +304,8 @@ mod tests {
             let date = (&mut date, now);
             Draft::write_now(&mut direct, response, coding, response.body, connection, date)
         };
-        (write().unwrap(), write().unwrap());
+        write().unwrap();
+        write().unwrap();
         let (first, second) = direct.split_at(direct.len() / 2);
         assert_eq!(first, second, "a response differs from the same one before it");
         let mut later = Vec::new();

@@ -163,11 +163,11 @@ mod tests {
                 let at = at.index(head.len());
                 head[at] = byte;
             }
-            if let Some(verdict) = Head::judge_for_test(&head, limits) {
-                let whole = Head::parse_whole(&head, limits, &mut Before::default());
-                let whole = whole.map(|(head, end)| (format!("{head:?}"), end));
-                prop_assert_eq!(whole, verdict, "{}", head.escape_ascii());
-            }
+            // Empty lines are gone before a head begins.
+            prop_assume!(!head.starts_with(b"\r") && !head.starts_with(b"\n"));
+            let whole = Head::parse_whole(&head, limits, &mut Before::default());
+            let whole = whole.map(|(head, end)| (format!("{head:?}"), end));
+            prop_assert_eq!(whole, Head::judge_for_test(&head, limits), "{}", head.escape_ascii());
         }
     }
 }

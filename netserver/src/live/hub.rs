@@ -114,7 +114,7 @@ impl Hub {
     /// What the viewers of a loop are to see, as an event of a stream (HTML standard, section
     /// 9.2.5).
     pub(super) fn frame(&self, gauges: &Gauges) -> Vec<u8> {
-        let status = status::status(gauges);
+        let status = status(gauges);
         let (status, viewers) = (status.trim_end(), self.viewers.load(Ordering::Relaxed));
         let event = |loops: &[String], more: &str| {
             let loops = loops.join(",");
