@@ -27,7 +27,10 @@ impl Handler for Hello {
 }
 
 fn main() -> io::Result<()> {
-    let Some(ring) = ring()? else { return Ok(println!("this kernel does not let us")) };
+    let Some(ring) = ring()? else {
+        println!("this kernel refuses io_uring, or is older than 5.11");
+        return Ok(());
+    };
     let address = SocketAddr::from(([127, 0, 0, 1], 8080));
     let http = EventLoop::bind_at(address, |_| Server::builder(Hello), Instant::now())?;
     println!("listening on http://{address}");

@@ -147,7 +147,7 @@ fn wake(remote: &Remote<LoopTimer>, ticket: Ticket) {
 
 /// Counts, for as long as somebody waits for it.
 fn primes_below(limit: u32, give_up: &RemoteTimer<LoopTimer>) -> usize {
-    let is_prime = |n: &u32| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
-    let wanted = |n: &u32| n % 1024 != 0 || give_up.is_armed();
+    let is_prime = |n: &u32| (2..=n.isqrt()).all(|d| !n.is_multiple_of(d));
+    let wanted = |n: &u32| !n.is_multiple_of(1024) || give_up.is_armed();
     (2..limit).take_while(wanted).filter(is_prime).count()
 }

@@ -122,6 +122,73 @@ fn another_loop_can_carry_it_by_its_descriptor() {
     assert!(answer(&mut client).ends_with("here"));
 }
 
+#[test]
+fn a_carried_loop_lives_on_the_time_of_its_carrier() {
+    let mut now = Instant::now();
+    let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
+    let mut silent = connect(http.local_addr().unwrap());
+    let started = Instant::now();
+    while http.server().connections() == 0 {
+        assert!(started.elapsed() < LIMIT);
+        http.turn(now).expect("the poll works");
+    }
+    // A minute of headers timeout, from timer to timer, in no time at all.
+    let until = now + Duration::from_secs(59);
+    while now < until {
+        now += http.timeout(now).expect("the connection check is armed");
+        http.turn(now).expect("the poll works");
+    }
+    assert_eq!(http.server().connections(), 1, "it has a second left");
+    for _ in 0..3 {
+        now += Duration::from_secs(1);
+        http.turn(now).expect("the poll works");
+    }
+    let mut told = [0; 12];
+    silent.read_exact(&mut told).expect("a response");
+    assert_eq!(&told, b"HTTP/1.1 408");
+}
+
+#[test]
+fn a_carrier_that_is_told_of_edges_hears_of_what_did_not_fit_into_a_turn() {
+    const CLIENTS: usize = 1500;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).expect("up to the most");
+    if limit.maximum.is_some_and(|most| most < 2 * CLIENTS as u64 + 100) {
+        return eprintln!("skipped: no more than {:?} descriptors", limit.maximum);
+    }
+    let now = Instant::now();
+    let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
+    let mut outer = Poll::new().expect("a poll");
+    let descriptor = http.as_raw_fd();
+    // mio waits for edges.
+    let mut source = SourceFd(&descriptor);
+    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    let mut clients = Vec::new();
+    let started = Instant::now();
+    while http.server().connections() < CLIENTS {
+        assert!(started.elapsed() < LIMIT, "{:?}", http.server());
+        if clients.len() < CLIENTS {
+            clients.extend((0..100).map(|_| connect(http.local_addr().unwrap())));
+        }
+        http.turn(now).expect("the poll works");
+    }
+    // One edge for all of them: they come while nobody waits.
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("room");
+    }
+    let mut events = Events::with_capacity(8);
+    let mut requests = 0;
+    while requests < CLIENTS as u64 {
+        let timeout = http.timeout(now).expect("the connection check is armed");
+        outer.poll(&mut events, Some(timeout)).expect("poll");
+        let told = !events.is_empty() || timeout.is_zero();
+        assert!(told, "{requests} of {CLIENTS}: it slept while there was more");
+        http.turn(now).expect("the poll works");
+        requests = http.server().stats().requests;
+    }
+}
+
 /// Panics where no connection is left to be ended for it.
 struct Clumsy;
 

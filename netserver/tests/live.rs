@@ -272,11 +272,11 @@ fn a_connection_is_closed_by_its_name_and_of_many_orders_some_are_put_off() {
     let peer = victim.local_addr().expect("connected").to_string();
     let of_peer = |frame: &Value| {
         let rows = frame["loops"][0]["connections"].as_array().cloned().unwrap_or_default();
-        rows.into_iter().find(|row| row["peer"] == peer.as_str() && row["phase"] == "handler")
+        rows.into_iter().find(|row| row[1] == peer.as_str() && row[2] == "handler")
     };
     let mut viewer = it.viewer();
     let (seen, _) = until(&mut viewer, |frame| of_peer(frame).is_some());
-    let name = of_peer(&seen).expect("just seen")["id"].as_str().expect("a name").to_owned();
+    let name = of_peer(&seen).expect("just seen")[0].as_str().expect("a name").to_owned();
     let answer = it.ask("POST /debug/live/close", HOST, &format!("0 {name}"));
     assert_eq!(code(&answer), "202", "{answer}");
     assert_eq!(victim.read(&mut [0; 10]).expect("an end"), 0, "closed without a word");

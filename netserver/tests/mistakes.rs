@@ -39,6 +39,10 @@ impl Bare {
         Self { poll, timers, servers, now }
     }
 
+    fn alone(tokens: std::ops::Range<usize>, check: ConnectionCheck) -> Self {
+        Self::new(std::slice::from_ref(&tokens), check)
+    }
+
     fn connect(&self, server: usize) -> Client {
         Client::connect(self.servers[server].local_addr().expect("bound"))
     }
@@ -50,8 +54,8 @@ impl Bare {
         self.poll.poll(&mut events, Some(millis(0))).expect("the poll works");
         for event in &events {
             let (token, ready, now) = (event.token(), Ready::from(event), self.now);
-            let taken = self.servers.iter_mut().any(|server| server.on_event(token, ready, now));
-            assert!(taken, "{token:?}");
+            let known = self.servers.iter_mut().any(|server| server.on_event(token, ready, now));
+            assert!(known, "{token:?}");
         }
         !events.is_empty()
     }
@@ -71,7 +75,7 @@ const CHECK: ConnectionCheck = ConnectionCheck::Interval(std::time::Duration::fr
 
 #[test]
 fn no_on_timer_is_no_checks() {
-    let mut bare = Bare::new(&[10..100], CHECK);
+    let mut bare = Bare::alone(10..100, CHECK);
     let _silent = bare.connect(0);
     bare.settle();
     for _ in 0..200 {
@@ -88,7 +92,7 @@ fn no_on_timer_is_no_checks() {
 
 #[test]
 fn no_turn_is_no_exact_timer() {
-    let mut bare = Bare::new(&[10..100], ConnectionCheck::Exact);
+    let mut bare = Bare::alone(10..100, ConnectionCheck::Exact);
     let _silent = bare.connect(0);
     bare.settle();
     let server = &bare.servers[0];
@@ -100,7 +104,7 @@ fn no_turn_is_no_exact_timer() {
 
 #[test]
 fn no_turn_is_work_that_stays_left_over() {
-    let mut bare = Bare::new(&[10..10_000], CHECK);
+    let mut bare = Bare::alone(10..10_000, CHECK);
     // More than are accepted, or served, in one go.
     let mut clients: Vec<Client> = (0..400).map(|_| bare.connect(0)).collect();
     for _ in 0..100 {
@@ -114,7 +118,9 @@ fn no_turn_is_work_that_stays_left_over() {
     }
     assert!(!bare.servers[0].wants_turn());
     assert_eq!(bare.servers[0].connections(), 400);
-    clients.iter_mut().for_each(|client| client.send(GET));
+    for client in &mut clients {
+        client.send(GET);
+    }
     bare.settle();
 }
 
@@ -143,7 +149,7 @@ fn shared_tokens_are_a_server_that_accepts_nobody() {
 
 #[test]
 fn a_small_range_of_tokens_is_refused_connections() {
-    let mut bare = Bare::new(&[10..12], CHECK);
+    let mut bare = Bare::alone(10..12, CHECK);
     let _clients = [bare.connect(0), bare.connect(0), bare.connect(0)];
     bare.settle();
     for _ in 0..10 {

@@ -97,9 +97,10 @@ impl Street {
     }
 
     fn turn(&mut self, events: &mut Events) {
-        let timeout = match self.servers.iter().any(Server::wants_turn) {
-            true => Some(Duration::ZERO),
-            false => self.timers.timeout(Instant::now()),
+        let timeout = if self.servers.iter().any(Server::wants_turn) {
+            Some(Duration::ZERO)
+        } else {
+            self.timers.timeout(Instant::now())
         };
         self.poll.poll(events, timeout).expect("the poll works");
         let now = Instant::now();

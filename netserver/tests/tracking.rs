@@ -14,7 +14,7 @@ use netserver::track::Class;
 use netserver::{ConnectionCheck, ConnectionInfo, OverLimit, Phase, Reply, Response, Status};
 
 /// Something that happens to one of the clients, or to all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     Connect,
     Send(usize, &'static str),
@@ -155,7 +155,9 @@ impl Clients {
                 server.tracker().classes_of(connection.id.index()).iter().collect();
             let timed = !server.settings().timeouts.handler.is_zero();
             assert!(fits(&connection, &classes, timed), "{connection:?} is in {classes:?}");
-            classes.iter().for_each(|class| in_lists[*class as usize] += 1);
+            for class in classes {
+                in_lists[*class as usize] += 1;
+            }
         }
         for class in Class::ALL {
             self.check_list(class);
@@ -276,7 +278,9 @@ impl Clients {
         let World { server, timers, .. } = &mut self.world;
         let entries = usize::from(server.connections() > 0);
         assert_eq!((server.timer_entries(), timers.len()), (entries, entries));
-        Class::ALL.into_iter().for_each(|class| self.check_list(class));
+        for class in Class::ALL {
+            self.check_list(class);
+        }
     }
 }
 

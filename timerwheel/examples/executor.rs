@@ -51,8 +51,8 @@ pub(crate) async fn story(time: Time, mut tell: impl FnMut(&str)) {
 async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
         Poll::Pending => other.as_mut().poll(cx),
-        ready => ready,
     })
     .await;
 }

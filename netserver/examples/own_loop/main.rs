@@ -19,6 +19,7 @@ mod shout;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
@@ -55,6 +56,13 @@ fn main() -> io::Result<()> {
     let shout = shout(([127, 0, 0, 1], 8081).into(), Duration::from_secs(60))?;
     let own = OwnLoop::bind(Server::builder(Hello), ([127, 0, 0, 1], 8080).into(), shout)?;
     println!("listening on http://{}, shouting on {}", own.http_addr()?, own.shout_addr()?);
+    println!("the end of input (Ctrl-D) ends it");
+    let waker = own.waker();
+    thread::spawn(move || {
+        // Whether it ends or fails: nothing more comes.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        waker.wake()
+    });
     own.run().map(drop)
 }
 
@@ -106,9 +114,10 @@ impl<H: Handler> OwnLoop<H> {
 
     /// One turn of the loop: all there is to embedding.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let timeout = match self.http.wants_turn() {
-            true => Some(Duration::ZERO), // work is left over from the last turn
-            false => self.timers.timeout(self.now),
+        let timeout = if self.http.wants_turn() {
+            Some(Duration::ZERO) // work is left over from the last turn
+        } else {
+            self.timers.timeout(self.now)
         };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -140,7 +149,7 @@ impl<H: Handler> OwnLoop<H> {
         self.shout.close();
     }
 
-    /// Waking it closes the loop: what a handler of signals would do.
+    /// Waking it closes the loop, from any thread.
     pub(crate) fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
     }

@@ -21,7 +21,7 @@ impl Conn {
     /// afresh. To be asked once at the
     /// end of a turn: what came and went in between left no trace, and needs none.
     pub fn take_changes(&mut self) -> Changes {
-        let awaited = self.oldest_awaited();
+        let awaited = self.oldest_awaited().map_or(0, |number| number + 1);
         if awaited != self.awaited {
             // Each request has the handler's time for itself, from when it is the oldest.
             self.awaited = awaited;

@@ -136,9 +136,10 @@ impl Conn {
         cx: &mut Context<'_>,
     ) -> Step {
         let blank = empty_lines(bytes);
-        self.blank += blank;
+        self.blank = self.blank.saturating_add(u32::try_from(blank).unwrap_or(u32::MAX));
         let reject = match &bytes[blank..] {
-            _ if self.blank > cx.head_limits().size => Reject::BlankLines,
+            // The limit is far below what the count can hold.
+            _ if self.blank as usize > cx.head_limits().size => Reject::BlankLines,
             // What a CR is remains to be seen.
             [] | [b'\r'] => return Step::Starved(blank),
             [b'\r', ..] => Reject::RequestLine,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use httpdate::HttpDate;
 
-use super::encode::{Connection, about_connection, start};
+use super::encode::{Coding, Connection, about_connection, finish, start};
 use super::opening::Opening;
 use super::reject::Reject;
 use super::response::Response;
@@ -78,37 +78,40 @@ impl DateCache {
         &self.lines
     }
 
-    /// Appends how a response begins: all but its framing. Leaves `out` as it was on error.
+    /// Appends the head of a response. Leaves `out` as it was on error.
     #[inline]
     pub(crate) fn open(
         &mut self,
         out: &mut Vec<u8>,
         response: &Response<'_>,
         about: Connection,
+        coding: Coding,
         now: Instant,
     ) -> Result<(), Reject> {
-        if now < self.stale_at
-            && let Some(opening) = self.opening.of(response, about)
-        {
-            out.extend_from_slice(opening);
+        if now < self.stale_at && self.opening.repeat(out, response, about, coding) {
             return Ok(());
         }
-        self.open_anew(out, response, about, now)
+        self.open_anew(out, response, about, coding, now)
     }
 
+    #[inline(never)]
     fn open_anew(
         &mut self,
         out: &mut Vec<u8>,
         response: &Response<'_>,
         about: Connection,
+        coding: Coding,
         now: Instant,
     ) -> Result<(), Reject> {
         let before = out.len();
         let fields_at = start(out, response)?;
         let fields_length = out.len() - fields_at;
         out.extend_from_slice(self.lines(now, about));
+        let framing_at = out.len() - before;
+        finish(out, coding);
         let (fields_at, bytes) = (fields_at - before, &out[before..]);
-        self.opening.keep(response, about, fields_at, fields_length, bytes);
+        let what = (response, about, coding);
+        self.opening.keep(what, fields_at, fields_length, framing_at, bytes);
         Ok(())
     }
 

@@ -29,8 +29,15 @@ pub(crate) enum Coding {
 impl Coding {
     /// For a response whose content is all there.
     pub(crate) fn whole(response: &Response<'_>) -> Coding {
-        let length = response.length.unwrap_or(response.body.len() as u64);
-        match response.status {
+        Coding::of(response.status, response.length.unwrap_or(response.body.len() as u64))
+    }
+
+    /// The same for content of this length.
+    #[inline]
+    pub(crate) fn of(status: Status, length: u64) -> Coding {
+        match status {
+            // Nearly all of them.
+            Status::OK => Coding::Length(length),
             status if status.has_body() => Coding::Length(length),
             // Without a length its end would be that of the connection (RFC 9110 section 15.3.6).
             Status::RESET_CONTENT => Coding::Length(0),
@@ -112,8 +119,7 @@ impl Draft {
     ) -> Result<(), Reject> {
         // One growth at most; an estimate that is too low costs nothing but another.
         out.reserve(256 + body.len());
-        date.open(out, response, connection, now)?;
-        finish(out, coding);
+        date.open(out, response, connection, coding, now)?;
         out.extend_from_slice(body);
         Ok(())
     }
@@ -222,7 +228,7 @@ pub(super) fn about_connection(out: &mut Vec<u8>, connection: Connection) {
 
 /// Framing and the empty line.
 #[inline]
-fn finish(out: &mut Vec<u8>, coding: Coding) {
+pub(super) fn finish(out: &mut Vec<u8>, coding: Coding) {
     match coding {
         Coding::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
@@ -298,7 +304,8 @@ mod tests {
             let date = (&mut date, now);
             Draft::write_now(&mut direct, response, coding, response.body, connection, date)
         };
-        (write().unwrap(), write().unwrap());
+        write().unwrap();
+        write().unwrap();
         let (first, second) = direct.split_at(direct.len() / 2);
         assert_eq!(first, second, "a response differs from the same one before it");
         let mut later = Vec::new();

@@ -44,7 +44,8 @@ impl<'a> Head<'a> {
     /// Parses a head that is there from its first byte to its last, as nearly all are, without
     /// looking for its end first. `None` if it is not all there or anything is wrong with it:
     /// which of that, and what, [`find_head`] and [`parse`](Self::parse) say.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "measured: a tenth of a pipelined request")]
     pub(crate) fn parse_whole(
         bytes: &'a [u8],
         limits: HeadLimits,
@@ -89,18 +90,12 @@ impl<'a> Head<'a> {
     }
 
     /// The long way to a verdict: what it says in full of a head that is right, and how long that
-    /// is. `None` if this is no head to begin with, but an empty line.
+    /// is.
     #[cfg(test)]
-    pub(super) fn judge_for_test(
-        bytes: &[u8],
-        limits: HeadLimits,
-    ) -> Option<Option<(String, usize)>> {
-        if bytes.starts_with(b"\r") || bytes.starts_with(b"\n") {
-            return None;
-        }
-        let end = find_head(&mut Scan::default(), bytes, limits).ok().flatten();
-        let judged = end.and_then(|end| Some((Head::judge(&bytes[..end], limits).ok()?, end)));
-        Some(judged.map(|(head, end)| (format!("{head:?}"), end)))
+    pub(super) fn judge_for_test(bytes: &[u8], limits: HeadLimits) -> Option<(String, usize)> {
+        let end = find_head(&mut Scan::default(), bytes, limits).ok().flatten()?;
+        let head = Head::judge(&bytes[..end], limits).ok()?;
+        Some((format!("{head:?}"), end))
     }
 
     /// The method, as sent: methods are case-sensitive (RFC 9110 section 9.1).

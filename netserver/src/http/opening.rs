@@ -1,8 +1,8 @@
 //! How responses begin: status line, the handler's fields, `Date`, and what is said about the
-//! connection. All but the length of the content, which differs most, and mostly the same for one
-//! response as for the one before.
+//! connection. All but the framing, which differs most, and mostly the same for one response as for
+//! the one before.
 
-use super::encode::Connection;
+use super::encode::{Coding, Connection, finish};
 use super::response::Response;
 use super::status::Status;
 
@@ -16,6 +16,9 @@ pub(super) struct Opening {
     /// Where they begin in `bytes`.
     fields_at: usize,
     bytes: Vec<u8>,
+    /// Where the framing begins, and what it was.
+    framing_at: usize,
+    coding: Option<Coding>,
 }
 
 /// What is longer is made anew each time: this is memory that a server has for good.
@@ -26,9 +29,29 @@ const FIELDS_MAX: usize = 16;
 const AROUND: usize = b": \r\n".len();
 
 impl Opening {
-    /// The bytes, if this is how the response begins.
+    /// Appends the head of a response, if this is how it begins.
     #[inline]
-    pub(super) fn of(&self, response: &Response<'_>, about: Connection) -> Option<&[u8]> {
+    pub(super) fn repeat(
+        &self,
+        out: &mut Vec<u8>,
+        response: &Response<'_>,
+        about: Connection,
+        coding: Coding,
+    ) -> bool {
+        if self.begins(response, about).is_none() {
+            return false;
+        }
+        if self.coding == Some(coding) {
+            out.extend_from_slice(&self.bytes);
+        } else {
+            out.extend_from_slice(self.bytes.get(..self.framing_at).unwrap_or_default());
+            finish(out, coding);
+        }
+        true
+    }
+
+    #[inline]
+    fn begins(&self, response: &Response<'_>, about: Connection) -> Option<()> {
         if self.of != Some((response.status, about)) || self.fields.len() != response.fields.len() {
             return None;
         }
@@ -44,16 +67,17 @@ impl Opening {
             }
             lines = rest;
         }
-        Some(&self.bytes)
+        Some(())
     }
 
-    /// Keeps `bytes`, of which the fields' lines begin at `fields_at` and are so long.
+    /// Keeps the head of a response: of `bytes`, the lines of its fields begin at `fields_at` and are
+    /// so long, and its framing begins at `framing_at`.
     pub(super) fn keep(
         &mut self,
-        response: &Response<'_>,
-        about: Connection,
+        (response, about, coding): (&Response<'_>, Connection, Coding),
         fields_at: usize,
         fields_length: usize,
+        framing_at: usize,
         bytes: &[u8],
     ) {
         self.forget();
@@ -65,6 +89,7 @@ impl Opening {
             self.of = Some((response.status, about));
             self.fields.extend(lengths);
             self.fields_at = fields_at;
+            (self.framing_at, self.coding) = (framing_at, Some(coding));
             self.bytes.extend_from_slice(bytes);
         }
     }

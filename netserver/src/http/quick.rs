@@ -21,7 +21,8 @@ pub(crate) struct Before<'a> {
 }
 
 /// The head that `bytes` begin with and its length, if it is all there and has nothing wrong.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "measured: a tenth of a pipelined request")]
 pub(super) fn parse<'a>(
     bytes: &'a [u8],
     fields_max: usize,
@@ -33,9 +34,10 @@ pub(super) fn parse<'a>(
     };
     let (target, rest) = word(rest, TARGET.run(rest))?;
     let (version, rest) = rest.split_first_chunk::<8>()?;
-    let version = match version {
-        b"HTTP/1.1" => Version::Http11,
-        b"HTTP/1.0" => Version::Http10,
+    // As numbers: one comparison, not eight.
+    let version = match u64::from_le_bytes(*version) {
+        HTTP_1_1 => Version::Http11,
+        HTTP_1_0 => Version::Http10,
         _ => return None,
     };
     let [b'\r', b'\n', fields @ ..] = rest else { return None };
@@ -68,7 +70,7 @@ pub(super) fn parse<'a>(
 
 /// The length of a section of fields with its empty line, how many they are, and what is of
 /// consequence among them.
-#[inline]
+#[inline(never)]
 fn section(fields: &[u8]) -> Option<(usize, usize, Seen)> {
     let (mut rest, mut len, mut seen) = (fields, 0, Seen::default());
     loop {
@@ -87,6 +89,9 @@ fn section(fields: &[u8]) -> Option<(usize, usize, Seen)> {
         (rest, len) = (after, len + 1);
     }
 }
+
+const HTTP_1_1: u64 = u64::from_le_bytes(*b"HTTP/1.1");
+const HTTP_1_0: u64 = u64::from_le_bytes(*b"HTTP/1.0");
 
 /// So many bytes, at least one, and what comes after the blank that must follow them.
 #[inline]
@@ -158,11 +163,11 @@ mod tests {
                 let at = at.index(head.len());
                 head[at] = byte;
             }
-            if let Some(verdict) = Head::judge_for_test(&head, limits) {
-                let whole = Head::parse_whole(&head, limits, &mut Before::default());
-                let whole = whole.map(|(head, end)| (format!("{head:?}"), end));
-                prop_assert_eq!(whole, verdict, "{}", head.escape_ascii());
-            }
+            // Empty lines are gone before a head begins.
+            prop_assume!(!head.starts_with(b"\r") && !head.starts_with(b"\n"));
+            let whole = Head::parse_whole(&head, limits, &mut Before::default());
+            let whole = whole.map(|(head, end)| (format!("{head:?}"), end));
+            prop_assert_eq!(whole, Head::judge_for_test(&head, limits), "{}", head.escape_ascii());
         }
     }
 }

@@ -360,7 +360,11 @@ function owners() {
   $("trial").replaceChildren(make("strong", {}, verdict), more);
 }
 
-// The table of connections.
+// The table of connections. Each comes as its values, in this order.
+function connection([id, peer, phase, phase_ms, age_ms, name, left_ms, of_ms, requests, bytes_in, bytes_out]) {
+  const deadline = name === null ? null : { class: name, left_ms, of_ms };
+  return { id, peer, phase, phase_ms, age_ms, deadline, requests, bytes_in, bytes_out };
+}
 const COLUMNS = [
   ["peer", "Peer", (it) => it.peer || "–", (it) => it.peer || ""],
   ["phase", "Phase", phase, (it) => it.phase],
@@ -484,7 +488,10 @@ function connect() {
   const source = new EventSource("events");
   source.onmessage = (event) => {
     frame = JSON.parse(event.data);
-    for (const view of frame.loops) if (view) slots(view.wheel);
+    for (const view of frame.loops) if (view) {
+      slots(view.wheel);
+      view.connections = view.connections.map(connection);
+    }
     came = performance.now();
     const at = Date.now(), status = frame.status;
     // It was started anew, and counts from zero.

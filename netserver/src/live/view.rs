@@ -49,27 +49,31 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
         let wheel = self.wheel();
         let rows = self.server.oldest((ROWS_MAX / self.loops).max(1), self.now);
         let timeouts = &self.server.settings().timeouts;
+        // In the order in which the page names them: a name for each value would be most of a frame.
         let row = |row: ConnectionInfo| {
-            let deadline = row.deadline.map(|(class, left)| {
-                json!({
-                    "class": class.name(),
-                    "left_ms": millis(left),
-                    "of_ms": millis(class.duration(timeouts)),
-                })
+            let (class, left, of) = row.deadline.map_or((None, None, None), |(class, left)| {
+                (Some(class.name()), Some(millis(left)), Some(millis(class.duration(timeouts))))
             });
-            json!({
-                "id": row.id.to_string(),
-                "peer": row.peer.map(|peer| peer.to_string()),
-                "phase": row.phase.name(),
-                "phase_ms": millis(row.phase_age),
-                "age_ms": millis(row.age),
-                "deadline": deadline,
-                "requests": row.requests,
-                "bytes_in": row.bytes_in,
-                "bytes_out": row.bytes_out,
-            })
+            Value::Array(vec![
+                row.id.to_string().into(),
+                row.peer.map(|peer| peer.to_string()).into(),
+                row.phase.name().into(),
+                millis(row.phase_age).into(),
+                millis(row.age).into(),
+                class.into(),
+                left.into(),
+                of.into(),
+                row.requests.into(),
+                row.bytes_in.into(),
+                row.bytes_out.into(),
+            ])
         };
-        json!({ "servers": u8::from(!self.server.is_closed()), "wheel": wheel, "connections": rows.into_iter().map(row).collect::<Vec<_>>() })
+        let rows = rows.into_iter().map(row).collect();
+        moved([
+            ("servers", u8::from(!self.server.is_closed()).into()),
+            ("wheel", wheel),
+            ("connections", Value::Array(rows)),
+        ])
     }
 
     fn wheel(&mut self) -> Value {
@@ -108,27 +112,30 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
             levels.resize(levels.len().max(level + 1), Vec::new());
             levels[level].extend([place.slot as usize, slot.count]);
             if !slot.listed.is_empty() {
-                listed.push(json!({
-                    "level": place.level, "slot": place.slot, "entries": slot.listed
-                }));
+                listed.push(moved([
+                    ("level", place.level.into()),
+                    ("slot", place.slot.into()),
+                    ("entries", Value::Array(slot.listed)),
+                ]));
             }
         }
         let counters = self.timers.counters();
-        json!({
-            "tick": tick,
-            "tick_ns": u64::try_from(self.timers.resolution().as_nanos()).unwrap_or(u64::MAX),
-            "armed": armed,
-            "partial": armed > TIMERS_MAX,
-            "due": due,
-            "next_tick": next,
-            "levels": levels,
-            "listed": listed,
-            "owners": owners,
-            "orphans": orphans,
-            "server_timers": self.server.timer_entries(),
-            "fired": counters.fired,
-            "cascaded": counters.cascaded,
-        })
+        let tick_ns = u64::try_from(self.timers.resolution().as_nanos()).unwrap_or(u64::MAX);
+        moved([
+            ("tick", tick.into()),
+            ("tick_ns", tick_ns.into()),
+            ("armed", armed.into()),
+            ("partial", (armed > TIMERS_MAX).into()),
+            ("due", due.into()),
+            ("next_tick", next.into()),
+            ("levels", json!(levels)),
+            ("listed", Value::Array(listed)),
+            ("owners", json!(owners)),
+            ("orphans", orphans.into()),
+            ("server_timers", self.server.timer_entries().into()),
+            ("fired", counters.fired.into()),
+            ("cascaded", counters.cascaded.into()),
+        ])
     }
 
     /// Whether the one that a timer is for is still there.
@@ -155,4 +162,9 @@ impl<H: Handler, T: Copy + Debug> Subject<'_, H, T> {
             "owned": owned,
         })
     }
+}
+
+/// An object of values that are moved into it; `json!` would copy them, and what is in them.
+fn moved<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

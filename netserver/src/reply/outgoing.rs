@@ -76,22 +76,22 @@ impl Outgoing {
             self.end_after(turn.number, Cause::Handler);
         }
         let with_body = turn.shape.method != Method::Head && status.has_body();
-        let response =
-            Response { length: if with_body { None } else { response.length }, ..*response };
-        let coding = Coding::whole(&response);
+        // What GET would have said, where the content itself is not sent.
+        let stated = if with_body { None } else { response.length };
+        let coding = Coding::of(status, stated.unwrap_or(response.body.len() as u64));
         let body = if with_body { response.body } else { &[] };
         if turn.number == self.front {
             self.write_interim();
             let connection = self.connection(cx);
             let (out, date) = (self.out.buffer(), (&mut *cx.date, cx.now));
-            match Draft::write_now(out, &response, coding, body, connection, date) {
+            match Draft::write_now(out, response, coding, body, connection, date) {
                 Ok(()) => self.complete_front(turn.early),
                 Err(reject) => {
                     self.refuse(turn, reject, Cause::Handler, cx.date.text(cx.now));
                 }
             }
         } else {
-            match Draft::new(&response, coding, body) {
+            match Draft::new(response, coding, body) {
                 Ok(draft) => self.hold(turn, draft, Answer::Whole),
                 Err(reject) => {
                     self.refuse(turn, reject, Cause::Handler, cx.date.text(cx.now));

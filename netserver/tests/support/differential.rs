@@ -1,5 +1,5 @@
 //! Whether a message means here what it means to others: httparse and khttp for heads,
-//! chunked_transfer and a dull decoder of whole bodies for chunks. For any bytes.
+//! `chunked_transfer` and a dull decoder of whole bodies for chunks. For any bytes.
 //!
 //! Two readings of one message are how requests are smuggled past a proxy, so what counts is that
 //! all who have an opinion share it. Who refuses a message has none.
@@ -58,9 +58,8 @@ impl Understood {
 /// If not; and if a plain head is refused.
 pub fn heads_mean_the_same_to_others(bytes: &[u8]) {
     let peer = run(bytes);
-    if peer.handler.0.is_empty() && is_plain(bytes) {
-        panic!("a plain head is refused: {}", bytes.escape_ascii());
-    }
+    let refused = peer.handler.0.is_empty() && is_plain(bytes);
+    assert!(!refused, "a plain head is refused: {}", bytes.escape_ascii());
     let mut at = 0;
     for understood in &peer.handler.0 {
         at += bytes[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -141,7 +140,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     let Ok(httparse::Status::Complete(end)) = head.parse(bytes) else { return false };
     let (Some(method), Some(target)) = (head.method, head.path) else { return false };
     let word = |byte: &u8| byte.is_ascii_alphanumeric();
-    let lines = bytes[..end].iter().filter(|&&byte| byte == b'\n').count();
+    let lines = bytes[..end].split(|&byte| byte == b'\n').count() - 1;
     let hosts = head.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("host"));
     end <= 4096
         && bytes[..end].windows(2).filter(|pair| pair == b"\r\n").count() == lines
@@ -293,8 +292,8 @@ const SECTION_MAX: usize = 16 << 10;
 
 fn expect<'a>(bytes: &'a [u8], wanted: &[u8]) -> Result<&'a [u8], Wrong> {
     let there = bytes.len().min(wanted.len());
-    match bytes[..there] == wanted[..there] {
-        false => Err(Wrong::Refused),
-        true => bytes.get(wanted.len()..).ok_or(Wrong::Incomplete),
+    if bytes[..there] != wanted[..there] {
+        return Err(Wrong::Refused);
     }
+    bytes.get(wanted.len()..).ok_or(Wrong::Incomplete)
 }
