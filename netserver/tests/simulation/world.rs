@@ -59,6 +59,8 @@ pub(crate) struct World {
     idle_turns: u32,
     last_sweep: Duration,
     told_to_close: bool,
+    /// Since when somebody has been seen at the door.
+    waiting_since: Option<Duration>,
     stalled: bool,
     jumped: bool,
     closing: Option<Instant>,
@@ -119,6 +121,7 @@ impl World {
             idle_turns: 0,
             last_sweep: Duration::ZERO,
             told_to_close: false,
+            waiting_since: None,
             stalled: false,
             jumped: false,
             closing: None,

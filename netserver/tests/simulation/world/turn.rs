@@ -156,6 +156,7 @@ impl World {
         let sweeps = rests && self.clock.elapsed() >= self.last_sweep + sweep;
         if sweeps {
             self.last_sweep = self.clock.elapsed();
+            self.check_door()?;
         }
         let closed = std::mem::take(&mut self.server.handler_mut().closed);
         self.server.handler_mut().closed.reserve(self.clients.len());
@@ -201,6 +202,24 @@ impl World {
             }
         }
         Ok(!touched.is_empty())
+    }
+
+    /// Nobody waits to be accepted while there is room, and descriptors.
+    fn check_door(&mut self) -> Result<(), String> {
+        let now = self.clock.elapsed();
+        let door = self.door.lock();
+        let open = door.token.is_some() && !door.exhausted;
+        let unlimited = self.plan.settings.limits.connections == 0;
+        let waits = open && unlimited && !door.waiting.is_empty();
+        let since = self.waiting_since.take().filter(|_| waits);
+        drop(door);
+        self.waiting_since = waits.then(|| since.unwrap_or(now));
+        // The check retries, an exact one after a second.
+        let longest = self.plan.check_interval() + Duration::from_secs(2);
+        match since {
+            Some(since) if now - since > longest => Err("somebody waits to be accepted".into()),
+            _ => Ok(()),
+        }
     }
 
     /// Counters agree with what there is, one timer is armed, and memory is within the limits.
