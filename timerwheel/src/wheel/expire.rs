@@ -3,40 +3,55 @@
 use super::{Expired, TimerWheel};
 use crate::due::DueEntry;
 use crate::handle::TimerHandle;
-use crate::level::Place;
-use crate::store::{Armed, Kind};
+use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
+    #[inline]
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
+        let DueEntry { armed, index, .. } = self.due.front()?;
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
-        if self.sweep_is_due() {
-            self.look_at_the_balance();
+        if !self.sweep_is_due() && !self.store.free_is_full() {
+            // The arming number is unique, so it proves that the entry is the one collected, and
+            // was neither cancelled nor moved since.
+            let is_meant = |entry: &Armed<T>| entry.armed == armed && entry.at == At::DUE_ONCE;
+            if let Some(entry) = self.store.remove_if(index, is_meant) {
+                self.due.pop_front();
+                self.spend_credit();
+                return Some(self.expired(index, entry));
+            }
+            if self.store.is_armed(index, armed) {
+                return self.pop_interval(index);
+            }
+        }
+        self.pop_other()
+    }
+
+    /// With upkeep before, or after what was cancelled or moved meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<Expired<T>> {
+        if self.sweep_is_due() || self.store.free_is_full() {
+            self.make_upkeep();
         }
         loop {
             let DueEntry { armed, index, .. } = self.due.front()?;
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            match self.store.armed_mut(index).filter(|entry| entry.armed == armed) {
-                Some(entry) if entry.kind == Kind::Interval => return self.pop_interval(index),
-                Some(_) => return self.pop_once(index),
+            match self.store.armed(index).filter(|entry| entry.armed == armed) {
+                Some(_) => return self.pop_due(),
                 None => self.due.pop_gone(),
             }
         }
     }
 
     #[inline]
-    fn pop_once(&mut self, index: u32) -> Option<Expired<T>> {
-        let Armed { value, generation, deadline, .. } = self.store.remove_if(index, |_| true)?;
-        self.due.pop_front();
-        self.spend_credit();
+    fn expired(&self, index: u32, entry: Armed<T>) -> Expired<T> {
+        let Armed { value, generation, deadline, .. } = entry;
         let handle = TimerHandle { wheel: self.id, index, generation };
-        let late = self.now - deadline;
-        Some(Expired { handle, value, deadline, late, missed: 0 })
+        Expired { handle, value, deadline, late: self.now - deadline, missed: 0 }
     }
 
-    #[inline]
+    #[inline(never)]
     fn pop_interval(&mut self, index: u32) -> Option<Expired<T>> {
         let (entry, rhythm) = self.store.interval_mut(index)?;
         // The caller's code runs first: if it panics, the entry is still due and nothing has
@@ -49,7 +64,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
         entry.deadline = next;
         entry.armed = self.armings;
-        entry.filed = self.filing.file(self.now, next, index, Place::NONE);
+        entry.at = At::filed(Kind::Interval, self.filing.file(self.now, next, index));
         self.armings += 1;
         let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
         Some(Expired { handle, value, deadline, late, missed })
