@@ -168,31 +168,29 @@ impl<const BITS: u32> Filing<BITS> {
         Some(chunk)
     }
 
-    /// Puts back what was taken from a slot and is to stay there.
+    /// Adds a record to a slot that was taken out, and is [put back](Self::put_back) afterwards.
     #[inline]
-    pub(crate) fn keep(&mut self, place: Place, deadline: u64, index: u32) -> Tag {
+    pub(crate) fn keep(&mut self, slot: &mut Slot, deadline: u64, index: u32) -> Tag {
         self.records += 1;
-        let slot = match place.tick_ahead::<BITS>() {
-            Some(tick) => self.ahead.slot_mut(tick),
-            None => self.slots.get_mut(place.index()),
-        };
-        slot.unwrap_or(&mut self.overdue).push(index, deadline, &mut self.pool)
+        slot.push(index, deadline, &mut self.pool)
     }
 
-    /// Marks a slot as occupied if something was put back into it, or is sorted ahead of it.
-    pub(crate) fn end_keeping(&mut self, now: u64, place: Place) {
-        let holds = self.slot(place).is_some_and(|slot| !slot.is_empty());
+    /// Puts back what of a slot that was taken is to stay there; nothing was filed in it meanwhile.
+    pub(crate) fn put_back(&mut self, now: u64, place: Place, mut slot: Slot) {
+        let sorted_ahead = self.is_sorted_ahead(now, place);
+        if sorted_ahead && let Some((_, first)) = self.ahead.iter().next() {
+            // The note of its earliest entry stands for what is sorted ahead as well.
+            slot.note(first.earliest().deadline, first.earliest().index);
+        }
+        let holds = !slot.is_empty() || sorted_ahead;
         if let Some(tick) = place.tick_ahead::<BITS>() {
             self.ahead.mark(tick, holds);
-        } else if self.is_sorted_ahead(now, place) {
-            // The note of its earliest entry stands for those as well.
-            let earliest = self.ahead.iter().next().map(|(_, slot)| slot.earliest());
-            if let (Some(earliest), Some(slot)) = (earliest, self.slots.get_mut(place.index())) {
-                slot.note(earliest.deadline, earliest.index);
-            }
-            self.occupancy.set::<BITS>(place);
         } else if holds && place != Place::OVERDUE {
             self.occupancy.set::<BITS>(place);
+        }
+        if let Some(there) = self.slot_mut(place) {
+            debug_assert!(there.is_empty(), "filed in a slot that is being swept");
+            *there = slot;
         }
     }
 

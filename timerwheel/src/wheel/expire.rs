@@ -10,45 +10,40 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
         let DueEntry { armed, index, .. } = self.due.front()?;
+        // The arming number is unique, so it proves that the entry is the one collected, and was
+        // neither cancelled nor moved since.
+        match self.store.armed(index) {
+            Some(entry) if entry.armed == armed => {
+                if entry.at != At::DUE_ONCE {
+                    return self.pop_interval(index);
+                }
+            }
+            _ => return self.pop_next(),
+        }
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
-        if !self.sweep_is_due() && !self.store.free_is_full() {
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            let is_meant = |entry: &Armed<T>| entry.armed == armed && entry.at == At::DUE_ONCE;
-            if let Some(entry) = self.store.remove_if(index, is_meant) {
-                self.due.pop_front();
-                self.spend_credit();
-                return Some(self.expired(index, entry));
-            }
-            if self.store.is_armed(index, armed) {
-                return self.pop_interval(index);
-            }
-        }
-        self.pop_other()
-    }
-
-    /// With upkeep before, or after what was cancelled or moved meanwhile.
-    #[cold]
-    #[inline(never)]
-    fn pop_other(&mut self) -> Option<Expired<T>> {
         if self.sweep_is_due() || self.store.free_is_full() {
             self.make_upkeep();
         }
-        loop {
-            let DueEntry { armed, index, .. } = self.due.front()?;
-            match self.store.armed(index).filter(|entry| entry.armed == armed) {
-                Some(_) => return self.pop_due(),
-                None => self.due.pop_gone(),
-            }
-        }
-    }
-
-    #[inline]
-    fn expired(&self, index: u32, entry: Armed<T>) -> Expired<T> {
+        let entry = self.store.remove_if(index, |_| true)?;
+        self.due.pop_front();
+        self.spend_credit();
         let Armed { value, generation, deadline, .. } = entry;
         let handle = TimerHandle { wheel: self.id, index, generation };
-        Expired { handle, value, deadline, late: self.now - deadline, missed: 0 }
+        Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })
+    }
+
+    /// After what was cancelled or moved meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn pop_next(&mut self) -> Option<Expired<T>> {
+        while let Some(due) = self.due.front() {
+            if self.is_armed(due.index, due.armed) {
+                return self.pop_due();
+            }
+            self.due.pop_gone();
+        }
+        None
     }
 
     #[inline(never)]

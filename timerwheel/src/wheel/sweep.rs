@@ -122,6 +122,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let last = self.filing.last_tick(self.now, place);
         let mut taken = self.filing.take(place);
         let tag = taken.tag();
+        let mut slot = Slot::new(tag.next());
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
             looked_at += chunk.records().len();
             // First all look-ups, and no branch on what they say: so they overlap. Half of the
@@ -133,23 +134,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 len += usize::from(self.store.is_at(index, tag));
             }
             for &index in &kept[..len] {
-                self.keep_record(place, tag, last, index);
+                self.keep_record(&mut slot, tag, last, index);
             }
         }
-        self.filing.end_keeping(self.now, place);
+        self.filing.put_back(self.now, place, slot);
         self.filing.settle(self.now);
         looked_at
     }
 
     #[inline]
-    fn keep_record(&mut self, place: Place, before: Tag, last: u64, index: u32) {
+    fn keep_record(&mut self, slot: &mut Slot, before: Tag, last: u64, index: u32) {
         let Some(entry) = self.store.armed_mut(index) else { return };
         // The second record of an entry finds that it has been kept.
         if !entry.at.is(before) {
             return;
         }
         let tag = if entry.deadline <= last {
-            self.filing.keep(place, entry.deadline, index)
+            self.filing.keep(slot, entry.deadline, index)
         } else {
             self.filing.file(self.now, entry.deadline, index)
         };
