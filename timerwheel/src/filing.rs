@@ -251,17 +251,20 @@ impl<const BITS: u32> Filing<BITS> {
     /// Files an entry of the next block at its tick, and any other where it belongs.
     #[inline]
     pub(crate) fn file_sorted(&mut self, now: u64, deadline: u64, index: u32) -> Tag {
-        let tick = level::digit::<BITS>(deadline, 0);
-        let of_next = Self::next_block(now) == Some(level::place_of::<BITS>(now, deadline));
-        match self.ahead.slot_mut(tick) {
-            Some(slot) if of_next => {
-                self.records += 1;
-                let tag = slot.push(index, deadline, &mut self.pool);
-                self.ahead.mark(tick, true);
-                tag
-            }
-            _ => self.file_ahead(now, deadline, index),
+        if !level::is_in_next_block::<BITS>(now, deadline) {
+            return self.file_ahead(now, deadline, index);
         }
+        let tick = level::digit::<BITS>(deadline, 0);
+        let Some(slot) = self.ahead.slot_mut(tick) else {
+            return self.file_ahead(now, deadline, index);
+        };
+        let was_empty = slot.is_empty();
+        let tag = slot.push(index, deadline, &mut self.pool);
+        self.records += 1;
+        if was_empty {
+            self.ahead.mark(tick, true);
+        }
+        tag
     }
 
     /// The first place at or after `from` that is sorted ahead.

@@ -100,6 +100,12 @@ pub(crate) const fn same_above<const BITS: u32>(a: u64, b: u64, level: u32) -> b
     shift >= u64::BITS || (a >> shift) == (b >> shift)
 }
 
+/// Whether `deadline` is in the block of level-0 slots after that of `now`.
+#[inline]
+pub(crate) const fn is_in_next_block<const BITS: u32>(now: u64, deadline: u64) -> bool {
+    deadline >> BITS == (now >> BITS) + 1
+}
+
 /// The first tick of a slot that is ahead of `now`.
 pub(crate) const fn start_of<const BITS: u32>(now: u64, level: u32, slot: u32) -> u64 {
     let shift = (level + 1) * BITS;

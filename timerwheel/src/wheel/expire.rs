@@ -9,23 +9,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
     #[inline]
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
-        let DueEntry { armed, index, .. } = self.due.front()?;
-        // The arming number is unique, so it proves that the entry is the one collected, and was
-        // neither cancelled nor moved since.
-        match self.store.armed(index) {
-            Some(entry) if entry.armed == armed => {
-                if entry.at != At::DUE_ONCE {
-                    return self.pop_interval(index);
-                }
-            }
-            _ => return self.pop_next(),
-        }
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
         if self.sweep_is_due() || self.store.free_is_full() {
             self.make_upkeep();
         }
-        let entry = self.store.remove_if(index, |_| true)?;
+        let DueEntry { armed, index, .. } = self.due.front()?;
+        let mut is_interval = false;
+        let entry = self.store.remove_if(index, |entry| {
+            // The arming number is unique, so it proves that the entry is the one collected, and
+            // was neither cancelled nor moved since.
+            let is_meant = entry.armed == armed;
+            is_interval = is_meant && entry.at != At::DUE_ONCE;
+            is_meant && !is_interval
+        });
+        let Some(entry) = entry else {
+            return if is_interval { self.pop_interval(index) } else { self.pop_next() };
+        };
         self.due.pop_front();
         self.spend_credit();
         let Armed { value, generation, deadline, .. } = entry;
@@ -46,7 +46,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         None
     }
 
-    #[inline(never)]
+    #[inline]
     fn pop_interval(&mut self, index: u32) -> Option<Expired<T>> {
         let (entry, rhythm) = self.store.interval_mut(index)?;
         // The caller's code runs first: if it panics, the entry is still due and nothing has

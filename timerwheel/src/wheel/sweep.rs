@@ -8,7 +8,7 @@
 
 use super::TimerWheel;
 use crate::level::Place;
-use crate::slot::{CHUNK_RECORDS, Slot, Tag};
+use crate::slot::{Slot, Tag};
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
 pub(super) const fn allowance<const BITS: u32>() -> usize {
@@ -125,15 +125,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut slot = Slot::new(tag.next());
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
             looked_at += chunk.records().len();
-            // First all look-ups, and no branch on what they say: so they overlap. Half of the
-            // answers could not be foretold, and each wrong guess would wait for memory.
-            let mut kept = [0; CHUNK_RECORDS];
-            let mut len = 0;
             for &index in chunk.records() {
-                kept[len] = index;
-                len += usize::from(self.store.is_at(index, tag));
-            }
-            for &index in &kept[..len] {
                 self.keep_record(&mut slot, tag, last, index);
             }
         }
