@@ -414,7 +414,11 @@ impl<const BITS: u32> Filing<BITS> {
             let (marked, slot) = (self.ahead.next_from(tick) == Some(tick), self.ahead.slot(tick));
             assert_eq!(marked, slot.is_some_and(|slot| !slot.is_empty()), "tick {tick} ahead");
         }
-        assert!(self.ahead.is_empty() || Self::next_block(now).is_some(), "ahead of no slot");
+        if let Some((_, first)) = self.ahead.iter().next() {
+            let of = Self::next_block(now).and_then(|place| self.slot(place));
+            let noted = of.expect("sorted ahead of a slot").earliest().deadline;
+            assert!(noted <= first.earliest().deadline, "the note stands for what is sorted ahead");
+        }
         let first = self.occupied(now).next().map(|(place, start, _)| (start, place));
         let first = first.unwrap_or((u64::MAX, Place::NONE));
         assert_eq!((self.next_event, self.next_place), first, "the next event");
