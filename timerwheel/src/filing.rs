@@ -195,16 +195,16 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// The last deadline that belongs to a place: what is filed there with a later one has moved.
-    pub(crate) fn last_tick(&self, now: u64, place: Place) -> u64 {
+    pub(crate) fn last_tick(now: u64, place: Place) -> u64 {
         if place == Place::OVERDUE {
             return now;
         }
         let level = if place.tick_ahead::<BITS>().is_some() { 0 } else { place.level::<BITS>() };
-        self.start_of(now, place).saturating_add(level::ticks_of::<BITS>(level) - 1)
+        Self::start_of(now, place).saturating_add(level::ticks_of::<BITS>(level) - 1)
     }
 
     /// The first tick of a place on the wheel.
-    fn start_of(&self, now: u64, place: Place) -> u64 {
+    fn start_of(now: u64, place: Place) -> u64 {
         match (place.tick_ahead::<BITS>(), Self::next_block(now)) {
             (Some(tick), Some(block)) => {
                 level::start_of::<BITS>(now, 1, block.slot::<BITS>()) | u64::from(tick)
@@ -343,7 +343,7 @@ impl<const BITS: u32> Filing<BITS> {
             core::iter::once((place, &self.slots[place.index()])).chain(sorted)
         };
         let ahead = ahead.flat_map(with_sorted);
-        let ahead = ahead.map(move |(place, slot)| (place, self.start_of(now, place), slot));
+        let ahead = ahead.map(move |(place, slot)| (place, Self::start_of(now, place), slot));
         overdue.into_iter().chain(ahead)
     }
 
@@ -376,13 +376,12 @@ impl<const BITS: u32> Filing<BITS> {
     /// The place after this one in the round that a sweep makes over all of them.
     pub(crate) fn place_after(&self, place: Place) -> Place {
         let next = if place == Place::OVERDUE { 0 } else { place.index() + 1 };
-        let first_ahead = Place::ahead::<BITS>(0);
         if next < self.slots.len() {
             return Place::numbered(next);
         }
         match place.tick_ahead::<BITS>() {
             Some(tick) if (tick as usize) + 1 < self.ahead.len() => Place::ahead::<BITS>(tick + 1),
-            None if self.ahead.len() > 0 => first_ahead,
+            None if self.ahead.slot(0).is_some() => Place::ahead::<BITS>(0),
             _ => Place::OVERDUE,
         }
     }
@@ -414,7 +413,11 @@ impl<const BITS: u32> Filing<BITS> {
             let (marked, slot) = (self.ahead.next_from(tick) == Some(tick), self.ahead.slot(tick));
             assert_eq!(marked, slot.is_some_and(|slot| !slot.is_empty()), "tick {tick} ahead");
         }
-        assert!(self.ahead.is_empty() || Self::next_block(now).is_some(), "ahead of no slot");
+        if let Some((_, first)) = self.ahead.iter().next() {
+            let of = Self::next_block(now).and_then(|place| self.slot(place));
+            let noted = of.expect("sorted ahead of a slot").earliest().deadline;
+            assert!(noted <= first.earliest().deadline, "the note stands for what is sorted ahead");
+        }
         let first = self.occupied(now).next().map(|(place, start, _)| (start, place));
         let first = first.unwrap_or((u64::MAX, Place::NONE));
         assert_eq!((self.next_event, self.next_place), first, "the next event");

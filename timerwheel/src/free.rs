@@ -15,6 +15,7 @@ pub(crate) struct FreeStack {
     /// Numbers in it; all of a block as long as there is none.
     len: usize,
     /// Full blocks below it.
+    #[allow(clippy::vec_box)] // growing moves pointers, not blocks
     below: Vec<Box<[u32; BLOCK]>>,
 }
 

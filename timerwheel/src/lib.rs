@@ -52,7 +52,9 @@
 //! turning round. Occupied slots are strictly ahead of the cursor and lower levels come before
 //! higher ones, so the next slot is the first bit of the lowest occupied level. When the cursor
 //! enters a slot, its entries are handed out if due, or filed once more as seen from the new now:
-//! twice in the life of most timers, seven times at the very most, and never per tick elapsed.
+//! twice in the life of most timers, seven times at the very most, and never per tick elapsed. The
+//! slot that comes next on level 1 is sorted by tick while the ticks before it have work anyway, so
+//! that no tick has to move all of it.
 //!
 //! # The contract
 //!

@@ -89,14 +89,12 @@ impl Pool {
     }
 
     fn take(&mut self) -> u32 {
-        let chunk = if self.free != NIL {
-            let chunk = self.free;
-            self.free = core::mem::replace(self.link(chunk), NIL);
-            chunk
-        } else {
-            self.take_fresh()
-        };
         self.in_use += 1;
+        let chunk = self.free;
+        if chunk == NIL {
+            return self.take_fresh();
+        }
+        self.free = core::mem::replace(self.link(chunk), NIL);
         chunk
     }
 
@@ -211,7 +209,7 @@ impl Slot {
     /// Whether the last chunk has room for a record.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.end % WORDS != 0
+        !self.end.is_multiple_of(WORDS)
     }
 
     /// Adds a record to the last chunk and says the tag, if there is room in it.

@@ -6,9 +6,10 @@
 //!            TimerWheel            contract: handles, two phases, total order
 //!           /    |     \
 //!      Store  Filing    Due        entries by number · records by slot · collected, in order
-//!        |     /   \
-//!        |  Slot  Occupancy        chunks of records · one bit per slot
-//!     Segments                     grow without copying
+//!      /   \   /  |   \
+//!   Free    | Slot | Occupancy     free numbers · chunks of records · one bit per slot
+//!           |    Ahead             the next slot of level 1, sorted by tick ahead of time
+//!        Segments                  grow without copying
 //! ```
 
 mod advance;

@@ -7,6 +7,7 @@
 //! there is too much would look at each record far more often.
 
 use super::TimerWheel;
+use crate::filing::Filing;
 use crate::level::Place;
 use crate::slot::{Slot, Tag};
 
@@ -119,7 +120,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return 0;
         }
         let mut looked_at = 0;
-        let last = self.filing.last_tick(self.now, place);
+        let last = Filing::<BITS>::last_tick(self.now, place);
         let mut taken = self.filing.take(place);
         let tag = taken.tag();
         let mut slot = Slot::new(tag.next());

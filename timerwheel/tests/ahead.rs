@@ -1,0 +1,112 @@
+//! The slot that comes next is sorted by tick ahead of time: held against the model in every state
+//! that leaves it half sorted, and no tick has to move all of it.
+
+mod common;
+
+use common::{Op, Pair, Random};
+use timerwheel::TimerWheel;
+
+/// More than two chunks of timers in the next block, one in each tick before it so that each
+/// `advance` has something to do, and anything meanwhile.
+fn crowd<const BITS: u32>(seed: u64) {
+    let block = 1 << BITS;
+    let mut random = Random(seed);
+    let start = random.below(3 * block);
+    let mut pair = Pair::<BITS>::at(start);
+    let mut to = start;
+    for round in 0..6 {
+        let next = (to / block + 1) * block;
+        for _ in 0..70 {
+            pair.apply(Op::Insert { deadline: next + random.below(block) });
+        }
+        let steps = 1 + random.below(12);
+        for _ in 0..steps {
+            pair.apply(Op::Insert { deadline: to + 1 });
+            to += 1;
+            pair.apply(Op::Advance { now: to });
+            let timer = usize::try_from(random.below(pair.armed_so_far() as u64)).unwrap();
+            match random.below(10) {
+                0..3 => pair.apply(Op::Cancel { timer }),
+                3 => pair.apply(Op::Reschedule { timer, deadline: next + random.below(block) }),
+                4 => pair.apply(Op::Reschedule { timer, deadline: next + 5 * block }),
+                5 => pair.apply(Op::Insert { deadline: next + random.below(block) }),
+                6 => pair.apply(Op::Refine),
+                7 if round == 3 => pair.apply(Op::Shrink),
+                _ => pair.apply(Op::PopAll),
+            }
+        }
+        // Into the block, to its very start, over it, or not yet.
+        to = match random.below(4) {
+            0 => next.max(to),
+            1 => next.max(to) + random.below(block),
+            2 => next.max(to) + random.below(4 * block),
+            _ => to,
+        };
+        pair.apply(Op::Advance { now: to });
+        if random.below(2) == 0 {
+            pair.apply(Op::PopAll);
+        }
+    }
+    pair.finish();
+}
+
+#[test]
+fn a_half_sorted_slot_agrees_with_the_model() {
+    for seed in 0..12 {
+        crowd::<2>(seed);
+        crowd::<4>(seed);
+        crowd::<8>(seed);
+    }
+}
+
+/// Cancelled so many that the garbage is swept, while the slot is half sorted.
+#[test]
+fn a_sweep_does_not_forget_what_is_sorted_ahead() {
+    let mut pair = Pair::<2>::at(0);
+    pair.apply(Op::Insert { deadline: 1 });
+    // The earliest come first, so they are sorted first.
+    (0..900).for_each(|n| pair.apply(Op::Insert { deadline: if n < 200 { 5 } else { 7 } }));
+    pair.apply(Op::Advance { now: 1 });
+    for timer in (1..900).filter(|timer| timer % 5 != 0) {
+        pair.apply(Op::Cancel { timer });
+    }
+    pair.finish();
+}
+
+#[test]
+fn no_tick_moves_all_of_a_crowded_slot() {
+    const CROWD: u64 = 10_000;
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..CROWD {
+        wheel.insert(256 + n % 256, n);
+    }
+    for tick in 1..256 {
+        wheel.insert(tick, CROWD + tick);
+    }
+    let (mut most, mut fired) = (0, 0);
+    for now in 1..512 {
+        let before = wheel.moved();
+        wheel.advance(now);
+        most = most.max(wheel.moved() - before);
+        while let Some(expired) = wheel.pop_expired() {
+            assert_eq!((expired.deadline, expired.late), (now, 0));
+            fired += 1;
+        }
+    }
+    assert_eq!(fired, CROWD + 255);
+    assert_eq!(wheel.moved(), 2 * CROWD + 255, "each was moved once and fired");
+    assert!(most < 150, "{most} moves in one tick");
+}
+
+/// While nothing else is due, nothing is sorted either: it would be a wake-up for nothing.
+#[test]
+fn sorting_ahead_wakes_nobody() {
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..1_000 {
+        wheel.insert(300, n);
+    }
+    for now in 1..256 {
+        wheel.advance(now);
+    }
+    assert_eq!((wheel.moved(), wheel.next_wakeup()), (0, Some(300)));
+}
