@@ -29,8 +29,10 @@ enum Load {
         connections: usize,
         depth: usize,
     },
-    /// Some steps of a connection, or of two, are seen at once.
-    OneEach,
+    /// In batches, whose steps are seen at once.
+    OneEach {
+        batch: usize,
+    },
     /// Connecting, asking and closing are seen by turns of their own.
     OneEachAlone,
 }
@@ -41,7 +43,7 @@ enum Load {
 const INSTRUCTIONS: [(&str, Load, f64); 4] = [
     ("depth-1", Load::KeepAlive { connections: 1, depth: 1 }, 4_000.0),
     ("depth-16", Load::KeepAlive { connections: 1, depth: 16 }, 1_200.0),
-    ("one-each", Load::OneEach, 5_500.0),
+    ("one-each", Load::OneEach { batch: 50 }, 5_500.0),
     ("one-each-alone", Load::OneEachAlone, f64::INFINITY),
 ];
 
@@ -160,7 +162,7 @@ fn sizes(load: Load) -> (u64, u64) {
     match load {
         Load::KeepAlive { depth: 1, .. } => (2_000, 10_000),
         Load::KeepAlive { .. } => (6_400, 38_400),
-        Load::OneEach => (500, 2_500),
+        Load::OneEach { .. } => (500, 2_500),
         Load::OneEachAlone => (100, 500),
     }
 }
@@ -234,7 +236,7 @@ fn put_on(server: &Running, load: Load, requests: u64) {
         Load::KeepAlive { connections, depth } => {
             load::keep_alive(server.address, connections, depth, until);
         }
-        Load::OneEach => _ = load::one_each(server.address, None, until),
+        Load::OneEach { batch } => _ = load::one_each_in_batches(server.address, batch, until),
         Load::OneEachAlone => {
             load::one_each(server.address, Some(Duration::from_millis(2)), until);
         }

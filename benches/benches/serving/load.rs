@@ -113,6 +113,26 @@ pub(crate) fn one_each(address: SocketAddr, pause: Option<Duration>, until: Unti
     connections
 }
 
+/// A connection for each request, `batch` of them at a time: their steps are seen together, however
+/// busy the machine is. Connections.
+pub(crate) fn one_each_in_batches(address: SocketAddr, batch: usize, until: Until) -> u64 {
+    let mut answer = vec![0; answer_length(address)];
+    let (start, mut connections) = (Instant::now(), 0);
+    while until.goes_on(start, connections) {
+        let connect = |_| {
+            let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+            stream.write_all(REQUEST).expect("room");
+            stream
+        };
+        let mut streams: Vec<_> = (0..batch).map(connect).collect();
+        for stream in &mut streams {
+            stream.read_exact(&mut answer).expect("an answer");
+        }
+        connections += batch as u64;
+    }
+    connections
+}
+
 /// Connections that have sent this, and have read an answer if one is due; idle from then on.
 pub(crate) fn idle(
     address: SocketAddr,
