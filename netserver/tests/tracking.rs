@@ -156,7 +156,7 @@ impl Clients {
             let timed = !server.settings().timeouts.handler.is_zero();
             assert!(fits(&connection, &classes, timed), "{connection:?} is in {classes:?}");
             for class in classes {
-                in_lists[*class as usize] += 1;
+                in_lists[class as usize] += 1;
             }
         }
         for class in Class::ALL {

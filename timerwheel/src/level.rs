@@ -11,20 +11,17 @@
 
 use alloc::vec::Vec;
 
+use crate::slot::Tag;
+
 /// Which level and slot: `level * slots + slot`, or one of the places beside the levels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place(u16);
 
 impl Place {
-    /// Nowhere: no slot holds a record of the entry.
+    /// Nowhere.
     pub(crate) const NONE: Self = Self(u16::MAX);
-    /// Collected by `advance`, not handed out yet.
-    pub(crate) const DUE: Self = Self(u16::MAX - 1);
     /// Armed for now or earlier: waits for the next `advance`.
-    pub(crate) const OVERDUE: Self = Self(u16::MAX - 2);
-
-    /// In no slot for the moment, while its slot is being swept.
-    pub(crate) const SWEPT: Self = Self(u16::MAX - 3);
+    pub(crate) const OVERDUE: Self = Self((1 << 14) - 3);
 
     #[inline]
     pub(crate) const fn new<const BITS: u32>(level: u32, slot: u32) -> Self {
@@ -33,9 +30,24 @@ impl Place {
         Self(((level << BITS) | slot) as u16)
     }
 
+    /// In the block of ticks that comes next, sorted by tick ahead of time.
+    pub(crate) const fn ahead<const BITS: u32>(tick: u32) -> Self {
+        Self::new::<BITS>(levels::<BITS>(), tick)
+    }
+
+    /// The tick of the next block, if that is where it is.
+    pub(crate) fn tick_ahead<const BITS: u32>(self) -> Option<u32> {
+        (self.level::<BITS>() == levels::<BITS>()).then_some(self.slot::<BITS>())
+    }
+
     #[inline]
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
+    }
+
+    /// What entries filed in its slot say at first.
+    pub(crate) const fn tag(self) -> Tag {
+        Tag::of(self.0)
     }
 
     /// The place of a slot by its number over all levels.
@@ -64,11 +76,15 @@ pub(crate) const fn levels<const BITS: u32>() -> u32 {
 
 /// The place of `deadline`, which must be after `now`.
 #[inline]
+#[allow(clippy::cast_possible_truncation)] // a digit and its level
 pub(crate) const fn place_of<const BITS: u32>(now: u64, deadline: u64) -> Place {
     debug_assert!(now < deadline);
     // They differ, so the bit set here changes nothing; it says that the logarithm exists.
-    let level = ((now ^ deadline) | 1).ilog2() / BITS;
-    Place::new::<BITS>(level, digit::<BITS>(deadline, level))
+    let bit = ((now ^ deadline) | 1).ilog2();
+    // The level in bits, without a division and a multiplication.
+    let shift = bit - bit % BITS;
+    let digit = (deadline >> shift) as u32 & (slots::<BITS>() - 1);
+    Place(((shift / BITS) << BITS | digit) as u16)
 }
 
 /// The digit of `tick` at `level`.
@@ -82,6 +98,12 @@ pub(crate) const fn digit<const BITS: u32>(tick: u64, level: u32) -> u32 {
 pub(crate) const fn same_above<const BITS: u32>(a: u64, b: u64, level: u32) -> bool {
     let shift = (level + 1) * BITS;
     shift >= u64::BITS || (a >> shift) == (b >> shift)
+}
+
+/// Whether `deadline` is in the block of level-0 slots after that of `now`.
+#[inline]
+pub(crate) const fn is_in_next_block<const BITS: u32>(now: u64, deadline: u64) -> bool {
+    deadline >> BITS == (now >> BITS) + 1
 }
 
 /// The first tick of a slot that is ahead of `now`.
@@ -105,7 +127,7 @@ pub(crate) struct Occupancy {
 }
 
 /// Enough words for the widest level.
-type SlotBits = [u64; 4];
+pub(crate) type SlotBits = [u64; 4];
 
 impl Occupancy {
     pub(crate) const fn new() -> Self {
@@ -172,15 +194,20 @@ impl Occupancy {
     /// The first occupied slot of one level at or after `from`.
     #[inline]
     pub(crate) fn slot_from(&self, level: u32, from: u32) -> Option<u32> {
-        let bits = self.slots.get(level as usize)?;
-        let mut word = from / 64;
-        let mut masked = bits.get(word as usize)? & (u64::MAX << (from % 64));
-        while masked == 0 {
-            word += 1;
-            masked = *bits.get(word as usize)?;
-        }
-        Some(word * 64 + masked.trailing_zeros())
+        first_bit_from(self.slots.get(level as usize)?, from)
     }
+}
+
+/// The first bit that is set at or after `from`.
+#[inline]
+pub(crate) fn first_bit_from(bits: &SlotBits, from: u32) -> Option<u32> {
+    let mut word = from / 64;
+    let mut masked = bits.get(word as usize)? & (u64::MAX << (from % 64));
+    while masked == 0 {
+        word += 1;
+        masked = *bits.get(word as usize)?;
+    }
+    Some(word * 64 + masked.trailing_zeros())
 }
 
 #[cfg(test)]

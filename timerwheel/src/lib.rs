@@ -106,12 +106,14 @@
 
 extern crate alloc;
 
+mod ahead;
 #[cfg(feature = "audit")]
 pub mod audit;
 #[cfg(feature = "std")]
 mod clock;
 mod due;
 mod filing;
+mod free;
 mod full;
 #[cfg(feature = "std")]
 mod guard;

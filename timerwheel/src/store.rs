@@ -1,28 +1,27 @@
 //! The entries by number, and the numbers that are free.
 //!
 //! Free numbers are kept in a stack beside the entries, not in a list threaded through them: at a
-//! million timers the head of a threaded list is a cold line, and each insert waits for it.
+//! million timers the head of a threaded list is a cold line, and each insert waits for it. A
+//! number that was never used is in no stack at all: those follow each other.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use crate::free::FreeStack;
 use crate::handle::Generation;
 use crate::interval::{NO_RHYTHM, Rhythm};
-use crate::level::Place;
 use crate::segments::Segments;
+use crate::slot::Tag;
 
 /// Entries per segment: 16 KiB of them if the value is a word.
 const SEGMENT: usize = 512;
 
-/// An armed timer, or the place for one. 32 bytes if the value is a word.
+/// An armed timer, or the place for one. 32 bytes if the value is a word: a generation is never 0,
+/// so 0 in its place says vacant, and comparing it with that of a handle proves the entry armed.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry<T> {
-    /// `filed` is a slot that still holds a record of this number, if there is one.
-    Vacant {
-        generation: Generation,
-        filed: Place,
-    },
+    Vacant { generation: Generation },
     Armed(Armed<T>),
 }
 
@@ -30,13 +29,11 @@ pub(crate) enum Entry<T> {
 pub(crate) struct Armed<T> {
     pub(crate) deadline: u64,
     /// Counts up with each arming of the wheel: the order among equal deadlines, and the proof that
-    /// a note about this entry (due, earliest of its slot) is about this arming of it.
+    /// what is said of this entry in the queue of what is due is about this arming of it.
     pub(crate) armed: u64,
     pub(crate) value: T,
     pub(crate) generation: Generation,
-    /// The one slot whose record of this number counts.
-    pub(crate) filed: Place,
-    pub(crate) kind: Kind,
+    pub(crate) at: At,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,10 +43,75 @@ pub(crate) enum Kind {
     Interval,
 }
 
+/// Where an entry is filed, and of which kind it is.
+///
+/// In one word, with the sign bit for all that is not a one-shot in a slot, so that moving a timer
+/// to a later deadline asks one question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct At(u16);
+
+impl At {
+    const INTERVAL: u16 = 1 << 15;
+    /// A one-shot that is due; with the lowest bit set, an interval. No slot has such a tag.
+    pub(crate) const DUE_ONCE: Self = Self(u16::MAX - 1);
+
+    /// In the slot of that tag, and nowhere else: a record of the entry in another slot, or from
+    /// before the slot was last emptied, stands for nothing.
+    #[inline]
+    pub(crate) const fn filed(kind: Kind, tag: Tag) -> Self {
+        match kind {
+            Kind::Once => Self(tag.0),
+            Kind::Interval => Self(tag.0 | Self::INTERVAL),
+        }
+    }
+
+    /// In another slot; not of one that is due.
+    #[inline]
+    pub(crate) const fn moved(self, tag: Tag) -> Self {
+        debug_assert!(!self.is_due());
+        Self(tag.0 | (self.0 & Self::INTERVAL))
+    }
+
+    /// Collected by `advance`, not handed out yet.
+    #[inline]
+    pub(crate) const fn due(self) -> Self {
+        Self((self.0 >> 15) | Self::DUE_ONCE.0)
+    }
+
+    #[inline]
+    pub(crate) const fn is_due(self) -> bool {
+        self.0 >= Self::DUE_ONCE.0
+    }
+
+    /// Whether it is filed in the slot of that tag.
+    #[inline]
+    pub(crate) const fn is(self, tag: Tag) -> bool {
+        self.0 & !Self::INTERVAL == tag.0
+    }
+
+    /// A one-shot that is not due: its record may stay where it is when the deadline moves away.
+    #[inline]
+    pub(crate) const fn may_stay(self) -> bool {
+        self.0 < Self::INTERVAL
+    }
+
+    #[inline]
+    pub(crate) const fn kind(self) -> Kind {
+        if self.0 < Self::INTERVAL || self.0 == Self::DUE_ONCE.0 {
+            Kind::Once
+        } else {
+            Kind::Interval
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Store<T> {
     entries: Segments<Entry<T>, SEGMENT>,
-    free: Vec<u32>,
+    /// Numbers that were given back.
+    free: FreeStack,
+    /// The first number that was never used.
+    fresh: u32,
     /// Places that have come to the end of their count, neither armed nor free.
     retired: usize,
     /// The generation that a fresh number starts with: above all of the numbers given back.
@@ -59,11 +121,19 @@ pub(crate) struct Store<T> {
     rhythms: Vec<Option<Box<[Rhythm; SEGMENT]>>>,
 }
 
+/// A place that is free, and where its number came from.
+#[derive(Debug)]
+pub(crate) struct Vacancy<'a, T> {
+    pub(crate) index: u32,
+    pub(crate) entry: &'a mut Entry<T>,
+}
+
 impl<T> Store<T> {
     pub(crate) const fn new() -> Self {
         Self {
             entries: Segments::new(),
-            free: Vec::new(),
+            free: FreeStack::new(),
+            fresh: 0,
             retired: 0,
             first: Generation::FIRST,
             rhythms: Vec::new(),
@@ -73,8 +143,8 @@ impl<T> Store<T> {
     /// Armed entries.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        // Not counted one by one: each number is armed, free or retired.
-        self.entries.len() - self.free.len() - self.retired
+        // Not counted one by one: each number used is armed, free or retired.
+        self.fresh as usize - self.free.len() - self.retired
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -83,7 +153,7 @@ impl<T> Store<T> {
 
     pub(crate) fn reserve(&mut self, additional: usize) {
         let wanted = self.len().saturating_add(additional);
-        while self.entries.len() < wanted {
+        while self.capacity() < wanted {
             self.grow();
         }
     }
@@ -96,45 +166,52 @@ impl<T> Store<T> {
             "a wheel holds at most 2^32 - 1024 timers"
         );
         let generation = self.first;
-        let first = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.grow(|| Entry::Vacant { generation, filed: Place::NONE });
-        let end = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.free.extend((first..end).rev());
+        self.entries.grow(|| Entry::Vacant { generation });
     }
 
-    /// A number that is free, with its entry, if there is one without growing. It stays free until
-    /// [`fill`](Self::fill).
+    /// A place that is free, if there is one without growing anything. It stays free until
+    /// [`filled`](Self::filled).
     #[inline]
-    pub(crate) fn vacancy(&mut self) -> Option<(u32, &mut Entry<T>)> {
-        let index = *self.free.last()?;
-        Some((index, self.entries.get_mut(index)?))
+    pub(crate) fn vacancy(&mut self) -> Option<Vacancy<'_, T>> {
+        let index = match self.free.last() {
+            Some(index) => index,
+            None if self.free.is_empty() => self.fresh,
+            None => return None,
+        };
+        Some(Vacancy { index, entry: self.entries.get_mut(index)? })
     }
 
-    /// The number that [`vacancy`](Self::vacancy) gave has been filled.
+    /// The place that [`vacancy`](Self::vacancy) gave has been filled.
     #[inline]
-    pub(crate) fn filled(&mut self) {
-        self.free.pop();
+    pub(crate) fn filled(&mut self, index: u32) {
+        if index == self.fresh {
+            self.fresh += 1;
+        } else {
+            self.free.pop();
+        }
     }
 
     /// Sees to it that there is a vacancy.
     pub(crate) fn make_room(&mut self) {
-        if self.free.is_empty() {
+        self.free.refill();
+        if self.free.is_empty() && self.fresh as usize == self.entries.len() {
             self.grow();
         }
     }
 
-    /// Whether the next number to become free would make the stack of them grow.
+    /// Whether the next number to become free needs room for it: see
+    /// [`reserve_free`](Self::reserve_free).
     #[inline]
     pub(crate) fn free_is_full(&self) -> bool {
-        self.free.len() == self.free.capacity()
+        self.free.is_full()
     }
 
     pub(crate) fn reserve_free(&mut self) {
-        self.free.reserve(1);
+        self.free.reserve();
     }
 
     /// Takes an armed entry out if it is the one that `is_meant`; its number becomes free with the
-    /// next generation, and keeps note of the slot that still holds a record of it.
+    /// next generation. The caller has seen to it that there is room for the number.
     #[inline]
     pub(crate) fn remove_if(
         &mut self,
@@ -142,14 +219,12 @@ impl<T> Store<T> {
         is_meant: impl FnOnce(&Armed<T>) -> bool,
     ) -> Option<Armed<T>> {
         let entry = self.entries.get_mut(index)?;
-        let (generation, filed) = match entry {
-            Entry::Armed(armed) if is_meant(armed) => (armed.generation.next(), armed.filed),
-            _ => return None,
-        };
-        // What is due has no record in any slot.
-        let filed = if filed == Place::DUE { Place::NONE } else { filed };
-        let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation, filed })
-        else {
+        let Entry::Armed(armed) = entry else { return None };
+        if !is_meant(armed) {
+            return None;
+        }
+        let generation = armed.generation.next();
+        let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation }) else {
             unreachable!("matched as armed above")
         };
         // At the end of its count a place is retired: 2^32 timers cost one place.
@@ -159,11 +234,6 @@ impl<T> Store<T> {
             self.free.push(index);
         }
         Some(armed)
-    }
-
-    #[inline]
-    pub(crate) fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<T>> {
-        self.entries.get_mut(index)
     }
 
     #[inline]
@@ -177,6 +247,15 @@ impl<T> Store<T> {
     /// Whether the entry is still in the arming of that number.
     pub(crate) fn is_armed(&self, index: u32, arming: u64) -> bool {
         self.armed(index).is_some_and(|entry| entry.armed == arming)
+    }
+
+    /// Whether the entry is filed in the slot of that tag.
+    #[inline]
+    pub(crate) fn is_at(&self, index: u32, tag: Tag) -> bool {
+        match self.entries.get(index) {
+            Some(Entry::Armed(armed)) => armed.at.is(tag),
+            _ => false,
+        }
     }
 
     #[inline]
@@ -206,7 +285,7 @@ impl<T> Store<T> {
     pub(crate) fn into_entries(mut self) -> Vec<(u32, Armed<T>)> {
         let mut entries = Vec::with_capacity(self.len());
         for (index, entry) in (0..).zip(self.entries.iter_mut()) {
-            let vacant = Entry::Vacant { generation: Generation::LAST, filed: Place::NONE };
+            let vacant = Entry::Vacant { generation: Generation::LAST };
             if let Entry::Armed(armed) = core::mem::replace(entry, vacant) {
                 entries.push((index, armed));
             }
@@ -237,17 +316,7 @@ impl<T> Store<T> {
         Some((armed, &mut rhythms[index as usize % SEGMENT]))
     }
 
-    /// No slot holds a record of a vacant number any more.
-    pub(crate) fn forget_records(&mut self) {
-        for entry in self.entries.iter_mut() {
-            if let Entry::Vacant { filed, .. } = entry {
-                *filed = Place::NONE;
-            }
-        }
-    }
-
-    /// Gives back the segments at the end that hold no armed entry. The caller has seen to it that
-    /// no record of their numbers is left.
+    /// Gives back the segments at the end that hold no armed entry.
     pub(crate) fn shrink_to_fit(&mut self) {
         // A retired place stays: forgetting it would begin its count anew.
         let stays = |entry: &Entry<T>| match entry {
@@ -264,111 +333,34 @@ impl<T> Store<T> {
         self.entries.truncate(kept);
         self.rhythms.truncate(kept / SEGMENT);
         self.rhythms.shrink_to_fit();
-        self.free.retain(|index| (*index as usize) < kept);
-        self.free.shrink_to_fit();
+        self.free.truncate(kept);
+        self.fresh = self.fresh.min(u32::try_from(kept).unwrap_or(u32::MAX));
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.entries.heap_bytes()
-            + self.free.capacity() * size_of::<u32>()
+            + self.free.heap_bytes()
             + self.rhythms.capacity() * size_of::<Option<Box<[Rhythm; SEGMENT]>>>()
             + self.rhythms.iter().flatten().count() * size_of::<[Rhythm; SEGMENT]>()
     }
 
-    /// Each number is armed, free or retired, and counted as such.
+    /// Each number is armed, free, retired or fresh, and counted as such.
     pub(crate) fn check(&self) {
         let retired = |entry: &&Entry<T>| matches!(entry, Entry::Vacant { generation, .. } if *generation == Generation::LAST);
         assert_eq!(self.entries.iter().filter(retired).count(), self.retired, "retired places");
         assert_eq!(self.iter().count(), self.len(), "armed entries");
+        assert!(self.fresh as usize <= self.entries.len(), "fresh numbers have places");
         let free: BTreeSet<_> = self.free.iter().collect();
         assert_eq!(free.len(), self.free.len(), "numbers are free once");
         for index in free {
-            assert!(self.armed(*index).is_none(), "number {index} is free and armed");
+            assert!(index < self.fresh, "number {index} is free and was never used");
+            assert!(self.armed(index).is_none(), "number {index} is free and armed");
+        }
+        for (index, _) in self.iter() {
+            assert!(index < self.fresh, "number {index} is armed and was never used");
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arm(store: &mut Store<u32>, value: u32) -> (u32, Generation) {
-        store.make_room();
-        let (index, entry) = store.vacancy().unwrap();
-        let Entry::Vacant { generation, filed } = *entry else { panic!("{index} is not vacant") };
-        let (deadline, armed, kind) = (0, 0, Kind::Once);
-        *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
-        store.filled();
-        (index, generation)
-    }
-
-    #[test]
-    fn a_place_at_the_end_of_its_count_is_retired_and_never_comes_again() {
-        let mut store = Store { first: Generation::LAST_BUT_ONE, ..Store::new() };
-        let mut seen = BTreeSet::new();
-        for value in 0..3 * 512 {
-            let (index, generation) = arm(&mut store, value);
-            assert_eq!(generation, Generation::LAST_BUT_ONE);
-            assert!(seen.insert(index), "place {index} comes twice");
-            assert_eq!((store.len(), store.capacity()), (1, seen.len().next_multiple_of(SEGMENT)));
-            assert!(store.remove_if(index, |_| false).is_none());
-            assert_eq!(store.remove_if(index, |_| true).map(|armed| armed.value), Some(value));
-            assert!(store.remove_if(index, |_| true).is_none(), "stale");
-            assert_eq!(store.len(), 0);
-            if value % 300 == 0 {
-                // Forgetting the places would begin their count anew.
-                store.shrink_to_fit();
-                store.check();
-            }
-        }
-        assert_eq!(store.retired, 3 * 512);
-        store.check();
-    }
-
-    #[test]
-    fn fresh_places_after_shrinking_count_on_from_the_highest_there_was() {
-        let mut store = Store::new();
-        let mut last = None;
-        for value in 0..5 {
-            let (index, generation) = arm(&mut store, value);
-            store.remove_if(index, |_| true);
-            last = last.max(Some(generation));
-        }
-        store.shrink_to_fit();
-        assert_eq!(store.capacity(), 0);
-        for value in 0..1_000 {
-            assert!(Some(arm(&mut store, value).1) > last, "place {value} gives an old handle");
-        }
-        store.check();
-    }
-
-    #[test]
-    fn room_is_made_for_as_many_as_asked_beside_those_there_are() {
-        let mut store = Store::new();
-        store.reserve(0);
-        assert_eq!(store.capacity(), 0);
-        store.reserve(1);
-        assert_eq!(store.capacity(), SEGMENT);
-        (0..10).for_each(|value| _ = arm(&mut store, value));
-        store.reserve(SEGMENT - 10);
-        assert_eq!(store.capacity(), SEGMENT);
-        store.reserve(SEGMENT - 9);
-        assert_eq!(store.capacity(), 2 * SEGMENT);
-    }
-
-    #[test]
-    fn shrinking_keeps_the_segments_up_to_the_last_armed_entry() {
-        let mut store = Store::new();
-        let places: Vec<_> = (0..3 * 512).map(|value| arm(&mut store, value).0).collect();
-        assert_eq!(store.capacity(), 3 * SEGMENT);
-        for index in places.iter().filter(|index| **index != 600) {
-            store.remove_if(*index, |_| true);
-        }
-        store.shrink_to_fit();
-        store.check();
-        assert_eq!((store.len(), store.capacity()), (1, 2 * SEGMENT));
-        store.remove_if(600, |_| true);
-        store.shrink_to_fit();
-        assert_eq!((store.len(), store.capacity(), store.heap_bytes()), (0, 0, 0));
-    }
-}
+mod tests;

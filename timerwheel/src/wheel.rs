@@ -25,7 +25,6 @@ use crate::filing::Filing;
 use crate::full::Full;
 use crate::handle::{TimerHandle, WheelId};
 use crate::interval::Interval;
-use crate::level::Place;
 use crate::store::{Armed, Kind, Store};
 
 /// A hierarchical timer wheel: entries of `T` by deadline, in ticks, each known by a handle.
@@ -179,7 +178,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let armed = self.armings;
         let Some(entry) = self.locate_mut(handle) else { return false };
         // Later: the record stays where it is, and whoever empties that slot files it anew.
-        if deadline >= entry.deadline && entry.kind == Kind::Once && entry.filed != Place::DUE {
+        if deadline >= entry.deadline && entry.at.may_stay() {
             entry.deadline = deadline;
             entry.armed = armed;
             self.armings += 1;
@@ -194,17 +193,16 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if handle.wheel != self.id {
             return None;
         }
-        // What is rare comes first and in tail position, so that the rest calls nothing.
-        if self.store.free_is_full() || self.sweep_is_due() {
+        // What is rare is left to calls in tail position, so that the rest calls and saves nothing.
+        if self.sweep_is_due() || self.store.free_is_full() {
             return self.cancel_after_upkeep(handle);
         }
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
-        let entry = self.store.remove_if(handle.index, is_meant)?;
-        if entry.filed == Place::DUE {
-            self.left_the_queue();
-        } else {
-            self.left_a_record();
-        }
+        let is_filed = |entry: &Armed<T>| is_meant(entry) && !entry.at.is_due();
+        let Some(entry) = self.store.remove_if(handle.index, is_filed) else {
+            return self.cancel_due(handle);
+        };
+        self.spend_credit();
         Some(entry.value)
     }
 
@@ -297,12 +295,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     pub fn shrink_to_fit(&mut self) {
         let mut filing = self.filing.renewed();
         for (index, entry) in self.store.iter_mut() {
-            if entry.filed != Place::DUE {
-                entry.filed = filing.file(self.now, entry.deadline, index, Place::NONE);
+            if !entry.at.is_due() {
+                entry.at = entry.at.moved(filing.file(self.now, entry.deadline, index));
             }
         }
         self.filing = filing;
-        self.store.forget_records();
         self.store.shrink_to_fit();
     }
 
@@ -405,7 +402,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// [`Interval::phase`](crate::Interval::phase).
     #[cfg(feature = "std")]
     pub(crate) fn set_phase(&mut self, handle: TimerHandle, phase: u32) {
-        if self.locate(handle).is_some_and(|entry| entry.kind == Kind::Interval)
+        if self.locate(handle).is_some_and(|entry| entry.at.kind() == Kind::Interval)
             && let Some(rhythm) = self.store.rhythm_mut(handle.index)
         {
             rhythm.restart(phase);

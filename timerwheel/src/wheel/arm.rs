@@ -2,23 +2,21 @@
 
 use super::TimerWheel;
 use crate::handle::TimerHandle;
-use crate::level::Place;
-use crate::store::{Armed, Entry, Kind};
+use crate::store::{Armed, At, Entry, Kind, Vacancy};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Arms a one-shot where nothing has to grow; all else is left to a call in tail position, so
     /// that the usual way neither calls nor saves anything.
     #[inline]
     pub(super) fn arm_once(&mut self, deadline: u64, value: T) -> TimerHandle {
-        if let Some((index, entry)) = self.store.vacancy()
-            && let Entry::Vacant { generation, filed: recorded } = *entry
-            && let Some(filed) = self.filing.ready_place(self.now, deadline, recorded)
+        if let Some(Vacancy { index, entry }) = self.store.vacancy()
+            && let Entry::Vacant { generation } = *entry
+            && let Some(tag) = self.filing.file_in_place(self.now, deadline, index)
         {
-            self.filing.file_at(filed, deadline, index, recorded);
-            let (armed, kind) = (self.armings, Kind::Once);
-            *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
+            let (armed, at) = (self.armings, At::filed(Kind::Once, tag));
+            *entry = Entry::Armed(Armed { deadline, armed, value, generation, at });
             self.armings += 1;
-            self.store.filled();
+            self.store.filled(index);
             return TimerHandle { wheel: self.id, index, generation };
         }
         self.arm(deadline, value, Kind::Once)
@@ -29,13 +27,15 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
         self.store.make_room();
         let armed = self.next_arming();
-        let Some((index, entry)) = self.store.vacancy() else { unreachable!("room has been made") };
-        let Entry::Vacant { generation, filed } = *entry else {
+        let Some(Vacancy { index, entry }) = self.store.vacancy() else {
+            unreachable!("room has been made")
+        };
+        let Entry::Vacant { generation } = *entry else {
             unreachable!("a free number has no armed entry")
         };
-        let filed = self.filing.file(self.now, deadline, index, filed);
-        *entry = Entry::Armed(Armed { deadline, armed, value, generation, filed, kind });
-        self.store.filled();
+        let at = At::filed(kind, self.filing.file(self.now, deadline, index));
+        *entry = Entry::Armed(Armed { deadline, armed, value, generation, at });
+        self.store.filled(index);
         TimerHandle { wheel: self.id, index, generation }
     }
 
@@ -53,26 +53,49 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let Some(entry) = self.store.armed_mut(index) else { return false };
         entry.deadline = deadline;
         entry.armed = armed;
-        let before = entry.filed;
-        let interval = entry.kind == Kind::Interval;
-        let filed = self.filing.file(self.now, deadline, index, before);
-        entry.filed = filed;
-        if interval && let Some(rhythm) = self.store.rhythm_mut(index) {
+        let before = entry.at;
+        entry.at = At::filed(before.kind(), self.filing.file(self.now, deadline, index));
+        if before.kind() == Kind::Interval
+            && let Some(rhythm) = self.store.rhythm_mut(index)
+        {
             rhythm.restart(0);
         }
-        if before == Place::DUE {
+        if before.is_due() {
             self.left_the_queue();
-        } else if filed != before {
-            self.left_a_record();
-            self.look_at_the_balance();
+        } else {
+            self.spend_credit();
+            if self.sweep_is_due() {
+                self.look_at_the_balance();
+            }
         }
         true
     }
 
+    #[cold]
     #[inline(never)]
     pub(super) fn cancel_after_upkeep(&mut self, handle: TimerHandle) -> Option<T> {
-        self.store.reserve_free();
-        self.look_at_the_balance();
+        self.make_upkeep();
         self.cancel(handle)
+    }
+
+    /// Makes room for a number that becomes free, and sweeps if there is too much garbage.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn make_upkeep(&mut self) {
+        self.store.reserve_free();
+        if self.sweep_is_due() {
+            self.look_at_the_balance();
+        }
+    }
+
+    /// Cancels what is due and not handed out; nothing, if the handle is stale.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn cancel_due(&mut self, handle: TimerHandle) -> Option<T> {
+        let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
+        let entry = self.store.remove_if(handle.index, is_meant)?;
+        self.spend_credit();
+        self.left_the_queue();
+        Some(entry.value)
     }
 }

@@ -29,38 +29,46 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Each entry is due, or recorded in the one slot it says, which comes up in time.
     fn check_entries(&self) {
+        let lowest = Place::numbered(0).tag();
         let mut recorded = BTreeMap::new();
         for (place, start, slot) in self.filing.occupied(self.now) {
             for index in self.filing.records_of(slot) {
-                recorded.entry((index, place.index())).or_insert((start, slot.earliest()));
+                recorded.insert((index, slot.tag()), (place, start, slot.earliest()));
             }
         }
         for (index, entry) in self.store.iter() {
             assert!(entry.armed < self.armings, "armed in the future");
-            if entry.kind == Kind::Interval {
+            if entry.at.kind() == Kind::Interval {
                 assert!(self.clone.is_some(), "an interval that cannot be copied");
             }
-            if entry.filed == Place::DUE {
+            if entry.at.is_due() {
                 assert!(entry.deadline <= self.now, "due before its deadline");
                 let queued = self.due.iter().any(|due| due.armed == entry.armed);
                 assert!(queued, "due, but not in the queue");
                 continue;
             }
-            let Some((start, earliest)) = recorded.get(&(index, entry.filed.index())) else {
-                panic!("entry {index} says {:?}, which has no record of it", entry.filed)
+            let mut records = recorded.range((index, lowest)..(index + 1, lowest));
+            let Some((_, (place, start, earliest))) =
+                records.find(|((_, tag), _)| entry.at.is(*tag))
+            else {
+                panic!("entry {index} says {:?}, which has no record of it", entry.at)
             };
             assert!(earliest.deadline <= entry.deadline, "the slot's earliest is late");
-            let nearest = level::place_of::<BITS>;
-            let slot_of_noted = earliest.deadline > self.now;
-            assert!(
-                entry.filed == Place::OVERDUE
-                    || (slot_of_noted && nearest(self.now, earliest.deadline) == entry.filed),
-                "the earliest of a slot is of that slot, or a later one could come before it"
-            );
-            if entry.filed != Place::OVERDUE {
+            if *place != Place::OVERDUE {
+                let nearest = level::place_of::<BITS>;
+                let slot_of_noted = earliest.deadline > self.now;
+                // What is sorted ahead belongs to a slot of level 1 still.
+                let place = &match place.tick_ahead::<BITS>() {
+                    Some(_) => nearest(self.now, *start),
+                    None => *place,
+                };
+                assert!(
+                    slot_of_noted && nearest(self.now, earliest.deadline) == *place,
+                    "the earliest of a slot is of that slot, or a later one could come before it"
+                );
                 assert!(*start <= entry.deadline, "the slot comes up late");
-                let nearest = level::place_of::<BITS>(self.now, entry.deadline);
-                assert!(entry.filed.index() <= nearest.index(), "filed behind its deadline");
+                let nearest = nearest(self.now, entry.deadline);
+                assert!(place.index() <= nearest.index(), "filed behind its deadline");
             }
         }
     }

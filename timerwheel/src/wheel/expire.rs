@@ -3,37 +3,47 @@
 use super::{Expired, TimerWheel};
 use crate::due::DueEntry;
 use crate::handle::TimerHandle;
-use crate::level::Place;
-use crate::store::{Armed, Kind};
+use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
+    #[inline]
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
-        if self.sweep_is_due() {
-            self.look_at_the_balance();
+        if self.sweep_is_due() || self.store.free_is_full() {
+            self.make_upkeep();
         }
-        loop {
-            let DueEntry { armed, index, .. } = self.due.front()?;
+        let DueEntry { armed, index, .. } = self.due.front()?;
+        let mut is_interval = false;
+        let entry = self.store.remove_if(index, |entry| {
             // The arming number is unique, so it proves that the entry is the one collected, and
             // was neither cancelled nor moved since.
-            match self.store.armed_mut(index).filter(|entry| entry.armed == armed) {
-                Some(entry) if entry.kind == Kind::Interval => return self.pop_interval(index),
-                Some(_) => return self.pop_once(index),
-                None => self.due.pop_gone(),
-            }
-        }
-    }
-
-    #[inline]
-    fn pop_once(&mut self, index: u32) -> Option<Expired<T>> {
-        let Armed { value, generation, deadline, .. } = self.store.remove_if(index, |_| true)?;
+            let is_meant = entry.armed == armed;
+            is_interval = is_meant && entry.at != At::DUE_ONCE;
+            is_meant && !is_interval
+        });
+        let Some(entry) = entry else {
+            return if is_interval { self.pop_interval(index) } else { self.pop_next() };
+        };
         self.due.pop_front();
         self.spend_credit();
+        let Armed { value, generation, deadline, .. } = entry;
         let handle = TimerHandle { wheel: self.id, index, generation };
-        let late = self.now - deadline;
-        Some(Expired { handle, value, deadline, late, missed: 0 })
+        Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })
+    }
+
+    /// After what was cancelled or moved meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn pop_next(&mut self) -> Option<Expired<T>> {
+        while let Some(due) = self.due.front() {
+            if self.is_armed(due.index, due.armed) {
+                return self.pop_due();
+            }
+            self.due.pop_gone();
+        }
+        None
     }
 
     #[inline]
@@ -49,7 +59,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let (next, missed) = rhythm.next(deadline, self.now, self.part, skip);
         entry.deadline = next;
         entry.armed = self.armings;
-        entry.filed = self.filing.file(self.now, next, index, Place::NONE);
+        entry.at = At::filed(Kind::Interval, self.filing.file(self.now, next, index));
         self.armings += 1;
         let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
         Some(Expired { handle, value, deadline, late, missed })

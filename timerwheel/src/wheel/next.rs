@@ -1,7 +1,6 @@
 //! When to come back: a bound that is free, and the exact deadline.
 
 use super::TimerWheel;
-use crate::level::Place;
 use crate::slot::{Earliest, Slot};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -31,8 +30,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub fn next_deadline(&self) -> Option<u64> {
         if self.due.len() == 0
-            && let Some((place, slot)) = self.filing.first()
-            && self.is_filed_as(slot.earliest(), place)
+            && let Some((_, slot)) = self.filing.first()
+            && self.holds(slot.earliest())
         {
             return Some(slot.earliest().deadline);
         }
@@ -46,12 +45,12 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         let due = self.due.iter().find(|due| self.is_armed(due.index, due.armed));
         let mut next = due.map(|due| due.deadline);
-        for (place, start, slot) in self.filing.occupied(self.now) {
+        for (_, start, slot) in self.filing.occupied(self.now) {
             // Nothing is filed in a slot with a deadline before its first tick.
             if next.is_some_and(|next| next <= start) {
                 break;
             }
-            next = match (next, self.earliest_in(place, slot)) {
+            next = match (next, self.earliest_in(slot)) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
@@ -60,15 +59,15 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     /// The earliest deadline of the entries filed in a slot.
-    fn earliest_in(&self, place: Place, slot: &Slot) -> Option<u64> {
+    fn earliest_in(&self, slot: &Slot) -> Option<u64> {
         let noted = slot.earliest();
-        if self.is_filed_as(noted, place) {
+        if self.holds(noted) {
             return Some(noted.deadline);
         }
         let mut earliest = None;
         for index in self.filing.records_of(slot) {
             let Some(entry) = self.store.armed(index) else { continue };
-            if entry.filed != place {
+            if !entry.at.is(slot.tag()) {
                 continue;
             }
             if entry.deadline == noted.deadline {
@@ -84,10 +83,10 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.store.is_armed(index, arming)
     }
 
-    /// Whether what was noted of a slot still holds: then it is the earliest deadline there.
+    /// Whether what was noted of a slot still holds: something is armed for that deadline. Then
+    /// that is the earliest there, whatever slot the entry is filed in.
     #[inline]
-    pub(super) fn is_filed_as(&self, noted: Earliest, place: Place) -> bool {
-        let entry = self.store.armed(noted.index);
-        entry.is_some_and(|entry| entry.deadline == noted.deadline && entry.filed == place)
+    pub(super) fn holds(&self, noted: Earliest) -> bool {
+        self.store.armed(noted.index).is_some_and(|entry| entry.deadline == noted.deadline)
     }
 }

@@ -1,13 +1,14 @@
 //! Bounding the garbage: records whose entry was cancelled or filed elsewhere.
 //!
 //! A record costs four bytes and goes when its slot is emptied; one for a deadline an hour ahead
-//! would stay for an hour. So once there are nearly as many of them as timers, slots are swept,
-//! a few with every few cancels, until they are fewer again: no pause, and O(1) per cancel.
+//! would stay for an hour. So once there are nearly as many of them as timers, a round is made over
+//! all slots, a few records with every few cancels: no pause, and O(1) per cancel. A whole round,
+//! for then the slots are at their worst again when the next one comes: sweeping just as much as
+//! there is too much would look at each record far more often.
 
 use super::TimerWheel;
 use crate::level::Place;
-use crate::slot::Slot;
-use crate::store::Entry;
+use crate::slot::{Slot, Tag};
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
 pub(super) const fn allowance<const BITS: u32>() -> usize {
@@ -15,41 +16,38 @@ pub(super) const fn allowance<const BITS: u32>() -> usize {
 }
 
 /// Records left behind and timers fired between two looks at the balance.
-const STRIDE: usize = 64;
-/// Records swept per record left behind while there is too much garbage.
-const PACE: usize = 16;
+const STRIDE: usize = 16;
+/// Records swept in a round per record left behind.
+const PACE: usize = 64;
+/// Records that [`refine_wakeup`](TimerWheel::refine_wakeup) looks at.
+const REFINED: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
-    /// Records that may be left behind before the next look.
-    credit: usize,
-    /// Where the round goes on.
+    /// Records that may be left behind before the next look; below 0, it is time for that.
+    credit: isize,
+    /// Where the round goes on, and how many places it has still to see.
     at: Place,
+    left: usize,
 }
 
 impl Sweep {
     pub(super) const fn new() -> Self {
-        Self { credit: STRIDE, at: Place::OVERDUE }
+        Self { credit: STRIDE.cast_signed(), at: Place::OVERDUE, left: 0 }
     }
 }
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
-    /// An entry has left a record in a slot.
-    #[inline]
-    pub(super) fn left_a_record(&mut self) {
-        self.spend_credit();
-    }
-
     /// There is a record of nobody more, or a timer less to measure them by.
     #[inline]
     pub(super) fn spend_credit(&mut self) {
-        self.sweep.credit = self.sweep.credit.saturating_sub(1);
+        self.sweep.credit -= 1;
     }
 
     /// It is time to look at how many records of nobody there are.
     #[inline]
     pub(super) fn sweep_is_due(&self) -> bool {
-        self.sweep.credit == 0
+        self.sweep.credit < 0
     }
 
     /// Records that stand for no entry.
@@ -62,25 +60,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[cold]
     #[inline(never)]
     pub(super) fn look_at_the_balance(&mut self) {
-        if !self.sweep_is_due() {
-            return;
-        }
-        // A round of the sweep sees `live + garbage` records, and garbage grows by at most a
-        // sixteenth of that meanwhile: it stays below `live + allowance`.
-        let bearable = self.len() / 8 * 7 + allowance::<BITS>() / 2;
-        let garbage = self.garbage();
-        if garbage < bearable {
-            self.sweep.credit = ((bearable - garbage) / 2).max(STRIDE);
-            return;
-        }
-        self.sweep.credit = STRIDE;
-        let mut left = STRIDE * PACE;
-        for _ in 0..self.filing.places() {
-            left = left.saturating_sub(self.sweep_slot(self.sweep.at));
-            self.sweep.at = self.filing.place_after(self.sweep.at);
-            if left == 0 {
-                break;
+        self.sweep.credit = STRIDE.cast_signed();
+        if self.sweep.left == 0 {
+            // A round sees `live + garbage` records, and garbage grows by a 64th of that meanwhile
+            // at most, as timers may get fewer: it stays below `live + allowance`.
+            let bearable = self.len() / 16 * 15 + allowance::<BITS>() / 4 * 3;
+            let garbage = self.garbage();
+            if garbage < bearable {
+                self.sweep.credit = ((bearable - garbage) / 2).max(STRIDE).cast_signed();
+                return;
             }
+            self.sweep.left = self.filing.places();
+        }
+        let mut records = STRIDE * PACE;
+        while self.sweep.left > 0 && records > 0 {
+            records = records.saturating_sub(self.sweep_slot(self.sweep.at));
+            self.sweep.at = self.filing.place_after(self.sweep.at);
+            self.sweep.left -= 1;
         }
     }
 
@@ -89,8 +85,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records.
     #[inline]
     pub fn refine_wakeup(&mut self) {
-        if self.filing.first().is_none_or(|(place, slot)| self.is_filed_as(slot.earliest(), place))
-        {
+        if self.filing.first().is_none_or(|(_, slot)| self.holds(slot.earliest())) {
             return;
         }
         self.refine_first_slots();
@@ -98,7 +93,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline(never)]
     fn refine_first_slots(&mut self) {
-        let mut left = STRIDE;
+        let mut left = REFINED;
         while let Some((place, records)) = self.outdated_front(left) {
             left -= records;
             self.sweep_slot(place);
@@ -109,7 +104,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// entry is out of date.
     fn outdated_front(&self, limit: usize) -> Option<(Place, usize)> {
         let (place, slot) = self.filing.first()?;
-        if self.is_filed_as(slot.earliest(), place) {
+        // What is sorted ahead of a slot is moved at its start, so that wakes the caller anyway.
+        if self.holds(slot.earliest()) || self.filing.is_sorted_ahead(self.now, place) {
             return None;
         }
         let records = self.filing.records_of(slot).take(limit + 1).count();
@@ -125,42 +121,31 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut looked_at = 0;
         let last = self.filing.last_tick(self.now, place);
         let mut taken = self.filing.take(place);
+        let tag = taken.tag();
+        let mut slot = Slot::new(tag.next());
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-            for &index in chunk.records() {
-                self.sweep_record(place, last, index);
-            }
             looked_at += chunk.records().len();
+            for &index in chunk.records() {
+                self.keep_record(&mut slot, tag, last, index);
+            }
         }
-        self.end_sweep(place);
+        self.filing.put_back(self.now, place, slot);
+        self.filing.settle(self.now);
         looked_at
     }
 
     #[inline]
-    fn sweep_record(&mut self, place: Place, last: u64, index: u32) {
-        match self.store.entry_mut(index) {
-            Some(Entry::Armed(entry)) if entry.filed == place => {
-                entry.filed = if entry.deadline <= last {
-                    self.filing.keep(place, entry.deadline, index);
-                    // In no slot for the moment: a second record of the same entry is garbage too.
-                    Place::SWEPT
-                } else {
-                    self.filing.file(self.now, entry.deadline, index, Place::NONE)
-                };
-            }
-            Some(Entry::Vacant { filed, .. }) if *filed == place => *filed = Place::NONE,
-            _ => {}
+    fn keep_record(&mut self, slot: &mut Slot, before: Tag, last: u64, index: u32) {
+        let Some(entry) = self.store.armed_mut(index) else { return };
+        // The second record of an entry finds that it has been kept.
+        if !entry.at.is(before) {
+            return;
         }
-    }
-
-    fn end_sweep(&mut self, place: Place) {
-        self.filing.end_keeping(place);
-        if let Some(slot) = self.filing.slot(place) {
-            for index in self.filing.records_of(slot) {
-                if let Some(entry) = self.store.armed_mut(index) {
-                    entry.filed = place;
-                }
-            }
-        }
-        self.filing.settle(self.now);
+        let tag = if entry.deadline <= last {
+            self.filing.keep(slot, entry.deadline, index)
+        } else {
+            self.filing.file(self.now, entry.deadline, index)
+        };
+        entry.at = entry.at.moved(tag);
     }
 }
