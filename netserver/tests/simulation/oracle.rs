@@ -239,6 +239,8 @@ impl Oracle<'_> {
             Cause::Handler => self.stalled,
             // It sent more than would be answered.
             Cause::Linger => wire.answers.list.last().is_some_and(|last| last.close),
+            // The loop stood still for longer than that, and the edge has not been told yet.
+            Cause::WriteStall if self.stalled => true,
             // Everybody stood still, the network too.
             Cause::Headers
             | Cause::FirstByte
