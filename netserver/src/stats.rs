@@ -23,7 +23,7 @@ pub struct Stats {
     /// Bytes written to peers.
     pub bytes_out: u64,
     /// Connections that had run out of time, but whose request was found complete in the kernel's
-    /// buffer, and was served; or that had made room for what they had been waited for to take.
+    /// buffer, and was served.
     pub rescued: u64,
     /// Times that accepting paused for want of descriptors.
     pub accept_pauses: u64,

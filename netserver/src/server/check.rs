@@ -82,8 +82,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         }
     }
 
-    /// Reads and writes before it kills: if the loop was held up, what was waited for may be in the
-    /// kernel's buffer, or there may be room in it. True if the connection is no longer late.
+    /// Reads before it kills: if the loop was held up, what was waited for may be in the kernel's
+    /// buffer. True if the connection is no longer late.
     fn rescue(&mut self, key: u32, class: Class, now: Instant) -> bool {
         let id = self.connections.get(key as usize).map(|connection| connection.id);
         let rescued = self.goes_on(key, class, now);
@@ -97,14 +97,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
         rescued
     }
 
-    /// Reads what is there, and writes if there is room. True if that took the connection out of the
+    /// Reads what is there. True if that took the connection out of the
     /// class, or began it afresh.
     pub(super) fn goes_on(&mut self, key: u32, class: Class, now: Instant) -> bool {
         let since = self.tracker.since(key, class);
-        // No edge may have been delivered yet for either.
+        // No edge may have been delivered yet for it.
         self.drive_after(key, now, |connection, _, _| {
             connection.readable = true;
-            connection.blocked = false;
         });
         self.tracker.since(key, class) != since
     }
@@ -118,8 +117,9 @@ fn is_about_the_peer(class: Class) -> bool {
         | Class::Idle
         | Class::Receive
         | Class::MinRate
-        | Class::Upgraded
-        | Class::Write => true,
-        Class::Linger | Class::LingerTotal | Class::Handler => false,
+        | Class::Upgraded => true,
+        // Room for a write says nothing: the kernel has some that it tells of only when it is more,
+        // and a peer that takes nothing would have its time twice.
+        Class::Write | Class::Linger | Class::LingerTotal | Class::Handler => false,
     }
 }

@@ -25,7 +25,7 @@ fn attacks() -> Vec<Attack> {
         let fields: String = (0..98).map(field).collect();
         [head, fields.as_bytes(), b"\r\n"].concat()
     };
-    let ranges: String = (1..1000).map(|n| format!(",5-{n}")).collect();
+    let ranges: String = (1..1000).flat_map(|n| [",5-".to_owned(), n.to_string()]).collect();
     let chunked = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let extension = [b"1;", &[b'x'; 10_000][..], b"\r\na\r\n"].concat();
     let get = [head, b"\r\n"].concat();
@@ -118,8 +118,13 @@ fn run(
         p50: at(500),
         p99: at(990),
         slowest: at(1000),
-        kib_each: resident.saturating_sub(before.resident_kib) as f64 / most.max(1) as f64,
+        kib_each: ratio(resident.saturating_sub(before.resident_kib), most.max(1)),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure to read")]
+fn ratio(all: u64, of: u64) -> f64 {
+    all as f64 / of as f64
 }
 
 /// A head, a body, and what is written and not read: the most that the defaults let one have, with

@@ -78,15 +78,17 @@ impl Attacker {
                 Err(error) => return Err(error),
             }
         }
-        while attack.reads {
+        if !attack.reads {
+            return Ok(());
+        }
+        loop {
             match self.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                Err(error) if is_no_end(&error) => break,
+                Err(error) if is_no_end(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     fn drips(&mut self, attack: &Attack) -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::alone;
-use crate::process::{Binary, LIMIT, command};
+use crate::process::{Binary, Client, LIMIT, command};
 use crate::proxy::Proxy;
 use crate::vitals::{Vitals, status};
 
@@ -45,7 +45,7 @@ fn out_of_descriptors_it_pauses_and_all_who_wait_are_served_in_the_end() {
         client.send("GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     }
     // Those it has taken are answered and let go of, which makes room for the others.
-    let answers = clients.iter_mut().map(|client| client.rest());
+    let answers = clients.iter_mut().map(Client::rest);
     assert!(answers.into_iter().all(|answer| answer.ends_with("Hello, World!")));
     drop(clients);
     before.wait_for(&binary);

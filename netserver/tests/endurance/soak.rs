@@ -27,6 +27,8 @@ const FLAGS: [&str; 12] = [
     "100ms",
 ];
 
+type Value = fn(&Vitals) -> u64;
+
 /// What the load has come to.
 #[derive(Default)]
 struct Done {
@@ -69,7 +71,6 @@ fn soak() {
     println!("before {before:?}\nafter  {after:?}");
     // While it warms up, buffers are made; what counts is what comes after.
     let steady = &samples[samples.len() / 3..];
-    type Value = fn(&Vitals) -> u64;
     let values: [(&str, Value); 3] = [
         ("resident KiB", |it| it.resident_kib),
         ("descriptors", |it| it.descriptors),
@@ -77,7 +78,7 @@ fn soak() {
     ];
     for (name, value) in values {
         let points = steady.iter().map(|(at, vitals)| (at.as_secs_f64() / 60.0, value(vitals)));
-        let (slope, least, most) = slope(points.collect());
+        let (slope, least, most) = slope(&points.collect::<Vec<_>>());
         println!("{name}: {least} to {most}, slope {slope:+.3} a minute");
     }
     binary.signal("TERM");
@@ -102,7 +103,8 @@ fn sample(binary: &Binary, time: Duration) -> Vec<(Duration, Vitals)> {
 }
 
 /// Of the straight line that fits best, and the least and the most.
-fn slope(points: Vec<(f64, u64)>) -> (f64, u64, u64) {
+#[expect(clippy::cast_precision_loss, reason = "a figure to read")]
+fn slope(points: &[(f64, u64)]) -> (f64, u64, u64) {
     let count = points.len() as f64;
     let values = || points.iter().map(|(_, value)| *value);
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;

@@ -143,7 +143,7 @@ impl Oracle<'_> {
             let idle = timeouts.keep_alive + timeouts.keep_alive_buffer;
             return if surplus { None } else { after("idleness", quiet, idle) };
         };
-        let Some(since) = wire.read_at(front.start) else { return None };
+        let since = wire.read_at(front.start)?;
         let since = since.max(quiet);
         if wire.read < front.head_end {
             after("the head", since, timeouts.headers)
@@ -168,7 +168,7 @@ impl Oracle<'_> {
         let answers = &wire.answers;
         let closing = answers.list.last().is_some_and(|last| last.close);
         let lost = client.messages.get(answers.list.len()).filter(|lost| lost.end <= arrived);
-        let front_is_troubled = lost.is_some_and(|lost| is_troubled(lost));
+        let front_is_troubled = lost.is_some_and(is_troubled);
         let excused = closing
             || answers.tunnel.is_some()
             || match cause {
@@ -185,7 +185,7 @@ impl Oracle<'_> {
                 _ => false,
             };
         require(lost.is_none() || excused, || {
-            format!("{cause:?} at {:?}: {lost:?} had arrived and was lost", at)
+            format!("{cause:?} at {at:?}: {lost:?} had arrived and was lost")
         })?;
         self.check_not_early(client, &wire, cause, at)?;
         if client.role.means_well() {
@@ -239,6 +239,8 @@ impl Oracle<'_> {
             Cause::Handler => self.stalled,
             // It sent more than would be answered.
             Cause::Linger => wire.answers.list.last().is_some_and(|last| last.close),
+            // The loop stood still for longer than that, and the edge has not been told yet.
+            Cause::WriteStall if self.stalled => true,
             // Everybody stood still, the network too.
             Cause::Headers
             | Cause::FirstByte

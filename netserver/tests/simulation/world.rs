@@ -172,16 +172,13 @@ impl World {
         while !self.server.is_closed() {
             let turn = self.next_turn();
             let next = self.events.first_entry();
-            match next.filter(|next| turn.is_none_or(|turn| next.key().0 <= turn)) {
-                Some(next) => {
-                    let ((at, _), event) = next.remove_entry();
-                    self.go_to(at);
-                    self.happen(event);
-                }
-                None => {
-                    self.go_to(turn.ok_or("nothing will ever happen")?);
-                    self.turn().map_err(|what| format!("at {:?}: {what}", self.clock.elapsed()))?;
-                }
+            if let Some(next) = next.filter(|next| turn.is_none_or(|turn| next.key().0 <= turn)) {
+                let ((at, _), event) = next.remove_entry();
+                self.go_to(at);
+                self.happen(event);
+            } else {
+                self.go_to(turn.ok_or("nothing will ever happen")?);
+                self.turn().map_err(|what| format!("at {:?}: {what}", self.clock.elapsed()))?;
             }
         }
         self.check_nothing_is_left()?;

@@ -36,7 +36,7 @@ impl World {
                 }
             }
             Event::Arrive(number, bytes) => {
-                lock(&self.clients[number as usize].wire).arrive(&bytes)
+                lock(&self.clients[number as usize].wire).arrive(&bytes);
             }
             Event::End(number, ending) => lock(&self.clients[number as usize].wire).end(ending),
             Event::Take(number) => self.take(number),
@@ -143,11 +143,10 @@ impl World {
     pub(super) fn expect_to_leave(&mut self, number: u32) {
         let client = &mut self.clients[number as usize];
         let shut = lock(&client.wire).shut.is_some();
-        if shut && !client.deaf && !std::mem::replace(&mut client.told_of_end, true) {
-            if self.rng.u32(..4) > 0 {
-                let at = self.arrival(number) + Duration::from_millis(1);
-                self.at(at, Event::End(number, Ending::Fin));
-            }
+        let news = shut && !client.deaf && !std::mem::replace(&mut client.told_of_end, true);
+        if news && self.rng.u32(..4) > 0 {
+            let at = self.arrival(number) + Duration::from_millis(1);
+            self.at(at, Event::End(number, Ending::Fin));
         }
     }
 

@@ -74,7 +74,7 @@ impl World {
         for wish in std::mem::take(&mut self.server.handler_mut().wishes) {
             match wish {
                 Wish::Wake(wait, ticket) => {
-                    _ = self.timers.insert_after(wait, Timer::Wake(ticket), now)
+                    _ = self.timers.insert_after(wait, Timer::Wake(ticket), now);
                 }
                 Wish::Block(time) => busy += time,
             }
@@ -217,7 +217,7 @@ impl World {
         // The check retries, an exact one after a second.
         let longest = self.plan.check_interval() + Duration::from_secs(2);
         match since {
-            Some(since) if now - since > longest => Err("somebody waits to be accepted".into()),
+            Some(since) if now > since + longest => Err("somebody waits to be accepted".into()),
             _ => Ok(()),
         }
     }
