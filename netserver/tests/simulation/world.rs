@@ -59,8 +59,8 @@ pub(crate) struct World {
     idle_turns: u32,
     last_sweep: Duration,
     told_to_close: bool,
-    /// Since when somebody has been seen at the door.
-    waiting_since: Option<Duration>,
+    /// Who was seen first at the door, and since when.
+    waiting_since: Option<(u32, Duration)>,
     stalled: bool,
     jumped: bool,
     closing: Option<Instant>,

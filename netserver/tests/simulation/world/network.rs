@@ -43,11 +43,13 @@ impl World {
             Event::Exhaust(exhausted) => self.door.lock().exhausted = exhausted,
             Event::Stall(stall) => {
                 self.stalled = true;
+                self.waiting_since = None;
                 self.busy_until = self.busy_until.max(now) + stall;
             }
             Event::Jump(jump) => {
                 // Everybody sleeps, and wakes up to find it later.
                 (self.stalled, self.jumped) = (true, true);
+                self.waiting_since = None;
                 let events = std::mem::take(&mut self.events);
                 self.events = events
                     .into_iter()

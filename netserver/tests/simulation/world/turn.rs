@@ -208,12 +208,15 @@ impl World {
     fn check_door(&mut self) -> Result<(), String> {
         let now = self.clock.elapsed();
         let door = self.door.lock();
-        let open = door.token.is_some() && !door.exhausted;
+        // Who came since the last turn has not been told of yet.
+        let open = door.token.is_some() && !door.exhausted && !door.ready;
         let unlimited = self.plan.settings.limits.connections == 0;
-        let waits = open && unlimited && !door.waiting.is_empty();
-        let since = self.waiting_since.take().filter(|_| waits);
+        let first = door.waiting.front().filter(|_| open && unlimited);
+        let first = first.map(|wire| lock(wire).number);
         drop(door);
-        self.waiting_since = waits.then(|| since.unwrap_or(now));
+        let before = self.waiting_since.take().filter(|(number, _)| first == Some(*number));
+        let since = before.map(|(_, since)| since);
+        self.waiting_since = first.map(|number| (number, since.unwrap_or(now)));
         // The check retries, an exact one after a second.
         let longest = self.plan.check_interval() + Duration::from_secs(2);
         match since {
