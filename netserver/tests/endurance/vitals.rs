@@ -20,10 +20,9 @@ impl Vitals {
     pub(crate) fn of(binary: &Binary) -> Self {
         let answer = status(binary);
         let number = |path: &str| answer.pointer(path).and_then(serde_json::Value::as_u64);
-        let descriptors = fs::read_dir(format!("/proc/{}/fd", binary.child.id())).expect("Linux");
         Self {
             resident_kib: resident_kib(binary),
-            descriptors: descriptors.count() as u64,
+            descriptors: descriptors(binary),
             timers: number("/timers/armed").expect("armed"),
             connections: number("/connections/open").expect("open").saturating_sub(1),
         }
@@ -48,6 +47,10 @@ impl Vitals {
 
 /// What allocators keep for later, with a thousand empty slots and the buffers of two loops.
 const MEMORY_SLACK_KIB: u64 = 8 << 10;
+
+pub(crate) fn descriptors(binary: &Binary) -> u64 {
+    fs::read_dir(format!("/proc/{}/fd", binary.child.id())).expect("Linux").count() as u64
+}
 
 pub(crate) fn resident_kib(binary: &Binary) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", binary.child.id())).expect("Linux");
