@@ -11,7 +11,7 @@ pub(crate) fn run(bytes: &[u8]) {
 }
 
 fn drive<const BITS: u32>(bytes: &[u8]) {
-    let mut bytes = Bytes(bytes);
+    let mut bytes = Bytes::new(bytes);
     let Some(start) = bytes.tick(0) else { return };
     let mut pair = Pair::<BITS>::at(start);
     while let Some(op) = operation(&mut bytes, &pair) {
@@ -40,17 +40,22 @@ fn operation<const BITS: u32>(bytes: &mut Bytes<'_>, pair: &Pair<BITS>) -> Optio
     })
 }
 
-struct Bytes<'a>(&'a [u8]);
+/// Bytes that turn into whatever is asked of them, until they run out.
+pub(crate) struct Bytes<'a>(&'a [u8]);
 
-impl Bytes<'_> {
-    fn next(&mut self) -> Option<u8> {
+impl<'a> Bytes<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
     /// A tick: a small distance from `now`, a power of two more or less, or any number.
-    fn tick(&mut self, now: u64) -> Option<u64> {
+    pub(crate) fn tick(&mut self, now: u64) -> Option<u64> {
         let shape = self.next()?;
         let small = u64::from(self.next()?);
         Some(match shape % 8 {
