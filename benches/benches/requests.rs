@@ -20,13 +20,17 @@ use std::time::Duration;
 
 use serving::child::{self, Running};
 use serving::cycles;
-use serving::load::{self, Until};
+use serving::load::{self, Batch, Until};
 use serving::peers::{self, Peer};
 
 #[derive(Clone, Copy, Debug)]
 enum Load {
     KeepAlive {
         connections: usize,
+        depth: usize,
+    },
+    /// On one connection, with nothing in a request that the one before had in its place.
+    Unalike {
         depth: usize,
     },
     /// In batches, whose steps are seen at once.
@@ -40,9 +44,10 @@ enum Load {
 /// Each with what ours may take. Figures are published every 10 ms, so that some of it is up to the
 /// clock: a hundred or two per request on a machine that is busy with other things, which the bounds
 /// allow for, and more where the client pauses, which has no bound.
-const INSTRUCTIONS: [(&str, Load, f64); 4] = [
+const INSTRUCTIONS: [(&str, Load, f64); 5] = [
     ("depth-1", Load::KeepAlive { connections: 1, depth: 1 }, 4_000.0),
     ("depth-16", Load::KeepAlive { connections: 1, depth: 16 }, 1_200.0),
+    ("unalike-16", Load::Unalike { depth: 16 }, 1_800.0),
     ("one-each", Load::OneEach { batch: 50 }, 5_500.0),
     ("one-each-alone", Load::OneEachAlone, f64::INFINITY),
 ];
@@ -161,7 +166,7 @@ fn are_those_expected(
 fn sizes(load: Load) -> (u64, u64) {
     match load {
         Load::KeepAlive { depth: 1, .. } => (2_000, 10_000),
-        Load::KeepAlive { .. } => (6_400, 38_400),
+        Load::KeepAlive { .. } | Load::Unalike { .. } => (6_400, 38_400),
         Load::OneEach { .. } => (500, 2_500),
         Load::OneEachAlone => (100, 500),
     }
@@ -234,7 +239,10 @@ fn put_on(server: &Running, load: Load, requests: u64) {
     let until = Until::Answers(requests);
     match load {
         Load::KeepAlive { connections, depth } => {
-            load::keep_alive(server.address, connections, depth, until);
+            load::keep_alive(server.address, connections, &Batch::alike(depth), until);
+        }
+        Load::Unalike { depth } => {
+            load::keep_alive(server.address, 1, &Batch::unalike(depth), until);
         }
         Load::OneEach { batch } => _ = load::one_each_in_batches(server.address, batch, until),
         Load::OneEachAlone => {

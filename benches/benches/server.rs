@@ -18,7 +18,7 @@ mod serving;
 use std::time::Duration;
 
 use serving::child::{self, Running};
-use serving::load::Until;
+use serving::load::{Batch, Until};
 use serving::{cycles, load, loops, peers, slow, tracked};
 
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ fn print_loads(plan: Plan, servers: &[Running]) {
                 let until = Until::Elapsed(plan.slice);
                 let requests = match load {
                     Load::KeepAlive { connections, depth } => {
-                        load::keep_alive(server.address, connections, depth, until)
+                        load::keep_alive(server.address, connections, &Batch::alike(depth), until)
                     }
                     Load::OneEach => load::one_each(server.address, None, until),
                 };
@@ -161,11 +161,17 @@ fn print_checks(sizes: &[usize]) {
 }
 
 fn print_cycles(plan: Plan) {
-    print_header("Servers: bind and close, cycles per second", &["cycles".to_owned()]);
-    let rounds = (0..plan.rounds).map(|_| (cycles::ours(plan.slice), cycles::hyper(plan.slice)));
+    print_header("Servers: bind and close, cycles per second (ratio)", &["cycles".to_owned()]);
+    let address = cycles::free();
+    let rounds = (0..plan.rounds)
+        .map(|_| (cycles::ours(address, plan.slice), cycles::hyper(address, plan.slice)));
     let rounds: Vec<(f64, f64)> = rounds.collect();
-    println!("{:<20}{:>18.0}", "netserver", median(rounds.iter().map(|(ours, _)| *ours)));
-    println!("{:<20}{:>18.0}", "tokio and hyper", median(rounds.iter().map(|(_, theirs)| *theirs)));
+    let print = |name, cycles, ratio| {
+        println!("{name:<20}{:>18}", format!("{cycles:.0} ({ratio:.2})"));
+    };
+    let ratio = median(rounds.iter().map(|(ours, theirs)| theirs / ours));
+    print("netserver", median(rounds.iter().map(|(ours, _)| *ours)), 1.0);
+    print("tokio and hyper", median(rounds.iter().map(|(_, theirs)| *theirs)), ratio);
     println!("\nA server is built and dropped in {:?}.", cycles::build(1_000_000));
 }
 
@@ -178,7 +184,7 @@ fn print_loops(plan: Plan) {
     for _ in 0..plan.rounds {
         for (server, measured) in servers.iter().zip(&mut measured) {
             let (before, start) = (server.cpu(), std::time::Instant::now());
-            let requests = load::keep_alive(server.address, 64, 1, until);
+            let requests = load::keep_alive(server.address, 64, &Batch::alike(1), until);
             let (cpu, time) = (server.cpu().saturating_sub(before), start.elapsed());
             #[allow(clippy::cast_precision_loss)] // thousands
             let requests = requests as f64;

@@ -1,6 +1,7 @@
 //! What it costs to build a server, and to bind one and close it again: on a loop that is there.
 
 use std::hint::black_box;
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use mio::Poll;
@@ -24,12 +25,17 @@ pub(crate) fn build(times: u32) -> Duration {
     start.elapsed() / times
 }
 
+/// A port that is free, for those who bind it again and again.
+pub(crate) fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound")
+}
+
 /// Cycles of bind and close in a second. Nothing may be left of them.
-pub(crate) fn ours(time: Duration) -> f64 {
+pub(crate) fn ours(address: SocketAddr, time: Duration) -> f64 {
     let poll = Poll::new().expect("a poll");
     let now = Instant::now();
     let mut timers = Timers::new(now);
-    let address = "127.0.0.1:0".parse().expect("an address");
     let per_second = per_second(time, || {
         let host = Host {
             registry: poll.registry(),
@@ -38,18 +44,18 @@ pub(crate) fn ours(time: Duration) -> f64 {
             timer: (),
             now,
         };
-        drop(Server::builder(Unasked).bind(address, host).expect("a free port"));
+        drop(Server::builder(Unasked).bind(address, host).expect("its port"));
     });
     assert_eq!(timers.len(), 0, "a server has left a timer behind");
     per_second
 }
 
 /// The same of hyper's usual set-up: a listener of tokio's, on a reactor that runs.
-pub(crate) fn hyper(time: Duration) -> f64 {
+pub(crate) fn hyper(address: SocketAddr, time: Duration) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         per_second(time, || {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let listener = TcpListener::bind(address).expect("its port");
             listener.set_nonblocking(true).expect("nonblocking");
             let listener = tokio::net::TcpListener::from_std(listener).expect("a reactor");
             let builder = hyper::server::conn::http1::Builder::new();

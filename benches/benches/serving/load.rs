@@ -42,15 +42,36 @@ pub(crate) fn answer_length(address: SocketAddr) -> usize {
     text.len()
 }
 
-/// Keep-alive: `connections` with `depth` requests under way on each. Answers.
+/// What a connection sends at once.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    depth: usize,
+}
+
+impl Batch {
+    /// The same request, so many times.
+    pub(crate) fn alike(depth: usize) -> Self {
+        Self { bytes: REQUEST.repeat(depth), depth }
+    }
+
+    /// Requests of which none begins or ends as the one before: for servers that compare them.
+    pub(crate) fn unalike(depth: usize) -> Self {
+        let request =
+            |n| format!("GET /{n} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nCookie: {n}\r\n\r\n");
+        Self { bytes: (0..depth).map(request).collect::<String>().into_bytes(), depth }
+    }
+}
+
+/// Keep-alive: `connections` with a batch of requests under way on each. Answers.
 pub(crate) fn keep_alive(
     address: SocketAddr,
     connections: usize,
-    depth: usize,
+    batch: &Batch,
     until: Until,
 ) -> u64 {
     let answer = answer_length(address);
-    let batch = REQUEST.repeat(depth);
+    let depth = batch.depth;
     let mut poll = Poll::new().expect("a poll");
     let mut streams: Vec<(TcpStream, usize)> = (0..connections)
         .map(|at| {
@@ -61,7 +82,7 @@ pub(crate) fn keep_alive(
         .collect();
     // Connected by now: loopback and a backlog that is long enough.
     for (stream, _) in &mut streams {
-        write_all(stream, &batch);
+        write_all(stream, &batch.bytes);
     }
     let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 256 * 1024]);
     let (start, mut answers) = (Instant::now(), 0);
@@ -81,7 +102,7 @@ pub(crate) fn keep_alive(
             if *got >= answer * depth {
                 *got -= answer * depth;
                 answers += depth as u64;
-                write_all(stream, &batch);
+                write_all(stream, &batch.bytes);
             }
         }
     }

@@ -88,7 +88,20 @@ impl Listener {
         }
         socket.bind(&address.into())?;
         listen(&socket, options.backlog)?;
-        Self::try_from(TcpListener::from_std(socket.into()))
+        let socket = TcpListener::from_std(socket.into());
+        // Only a port that the system has chosen has to be asked for.
+        match address.port() {
+            0 => Self::try_from(socket),
+            _ => Self::tcp(socket, address),
+        }
+    }
+
+    fn tcp(socket: TcpListener, address: SocketAddr) -> io::Result<Self> {
+        SockRef::from(&socket).set_tcp_nodelay(true)?;
+        // An old or a foreign kernel may not know it, and serves all the same.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+        Ok(Self { socket: Listening::Tcp(socket), endpoint: Endpoint::Ip(address) })
     }
 
     /// Binds a Unix socket and listens. The file is made by it and stays when it is dropped:
@@ -214,12 +227,8 @@ impl TryFrom<TcpListener> for Listener {
     ///
     /// If the socket cannot name its address, or is none of TCP.
     fn try_from(socket: TcpListener) -> io::Result<Self> {
-        let endpoint = Endpoint::Ip(socket.local_addr()?);
-        SockRef::from(&socket).set_tcp_nodelay(true)?;
-        // An old or a foreign kernel may not know it, and serves all the same.
-        #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
-        Ok(Self { socket: Listening::Tcp(socket), endpoint })
+        let address = socket.local_addr()?;
+        Self::tcp(socket, address)
     }
 }
 
