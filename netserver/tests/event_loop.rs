@@ -15,8 +15,8 @@ use asking::{LIMIT, answer, ask, connect, localhost};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netserver::{
-    Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Reply, Report,
-    Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
+    Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Phase, Reply,
+    Report, Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
 };
 
 /// `/` says which loop it is on, `/thread` has another thread answer, `/never` does not answer.
@@ -145,6 +145,39 @@ fn a_carried_loop_lives_on_the_time_of_its_carrier() {
     }
     let mut told = [0; 12];
     silent.read_exact(&mut told).expect("a response");
+    assert_eq!(&told, b"HTTP/1.1 408");
+}
+
+#[test]
+fn a_deadline_that_began_in_a_long_turn_counts_from_its_end() {
+    let mut now = Instant::now();
+    let exact = Timeouts { check: ConnectionCheck::Exact, ..Timeouts::default() };
+    let headers = exact.headers;
+    let build = |links| app(links).timeouts(exact);
+    let mut http = EventLoop::bind_at(localhost(), build, now).expect("a free port");
+    let mut slow = connect(http.local_addr().unwrap());
+    slow.write_all(b"GET / HT").expect("room");
+    let started = Instant::now();
+    while !http.server().iter(now).any(|it| it.phase == Phase::Headers) {
+        assert!(started.elapsed() < LIMIT);
+        http.turn(now).expect("the poll works");
+    }
+    // Who asked for something that takes the handler long was in that turn, too.
+    now += Duration::from_millis(700);
+    let due = now + headers;
+    while let left = due - now
+        && left > Duration::from_nanos(1)
+    {
+        let sleep = http.timeout(now).expect("armed for it");
+        now += sleep.min(left - Duration::from_nanos(1));
+        http.turn(now).expect("the poll works");
+    }
+    assert_eq!(http.server().connections(), 1, "it is early by as much as the turn took");
+    now += http.timeout(now).expect("armed for it");
+    http.turn(now).expect("the poll works");
+    assert!(now < due + Duration::from_millis(2), "late by {:?}", now - due);
+    let mut told = [0; 12];
+    slow.read_exact(&mut told).expect("a response");
     assert_eq!(&told, b"HTTP/1.1 408");
 }
 

@@ -208,6 +208,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.work.renew();
     }
 
+    /// The turn is over, and this is the time: to be told right before the loop polls again.
+    ///
+    /// What was heard from peers in the turn, and said to them, came after the time that the turn
+    /// was told, by as much as the turn took. Deadlines that began with it count from here, and so
+    /// none is early by anybody's clock. Without this they count from the times told, which is early
+    /// by up to the length of a turn. Costs what has begun in the turn.
+    pub fn settle(&mut self, now: Instant) {
+        self.tracker.settle(now);
+    }
+
     /// Answers a request that was put off with [`Reply::later`]. False if the ticket is stale: the
     /// request was answered, or its connection has gone.
     pub fn answer(
