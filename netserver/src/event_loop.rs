@@ -365,7 +365,11 @@ impl<H: Handler> EventLoop<H> {
             self.obey(now);
         }
         self.timers.advance(now);
-        while let Some(expiry) = self.timers.pop_expired() {
+        let until = self.server.part_of_turn();
+        // Those that are not handed out now are due still, so the loop does not sleep.
+        while !self.server.is_past(until)
+            && let Some(expiry) = self.timers.pop_expired()
+        {
             self.stats.note_expiry(expiry.late);
             trace::timer(&expiry.value, expiry.late);
             match expiry.value {

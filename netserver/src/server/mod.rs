@@ -297,6 +297,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
         &self.settings
     }
 
+    /// Up to where a job of the loop's own goes on in this turn, which the server does the work of.
+    pub(crate) fn part_of_turn(&self) -> Until {
+        self.work.part()
+    }
+
+    /// Whether it has come to its end.
+    pub(crate) fn is_past(&self, until: Until) -> bool {
+        self.work.is_past(until)
+    }
+
     #[cfg(feature = "live")]
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry

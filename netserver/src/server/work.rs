@@ -8,6 +8,7 @@
 //!             who had their portion and have more    ┐
 //!             accepting                              │ an eighth of TURN each, whatever the
 //!             what has expired                       │ others have spent
+//!             answers that were put off              │ (`EventLoop`)
 //!             telling of a close                     ┘
 //!   each connection in it: PORTION, and one step more at most
 //! ```
@@ -32,7 +33,7 @@ pub(super) struct Work {
 
 /// Up to where a job goes on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Until(u64);
+pub(crate) struct Until(u64);
 
 impl Work {
     pub(super) fn new() -> Self {
