@@ -83,6 +83,15 @@ fn what_expires_together_is_answered_a_portion_a_turn() {
     assert_eq!(answered + rest, MANY, "every one reads its 408");
 }
 
+/// How many answers there are to read: of all they say, `HTTP` alone has that letter.
+fn answers(client: &mut UnixStream) -> usize {
+    let (mut answers, mut buffer) = (0, [0; 16 << 10]);
+    while let Ok(n @ 1..) = client.read(&mut buffer) {
+        answers += memchr::memchr_iter(b'P', &buffer[..n]).count();
+    }
+    answers
+}
+
 /// A client with far more requests than it gets answered in one go, which is told how far it got.
 struct Greedy {
     stream: UnixStream,
@@ -99,10 +108,7 @@ impl Greedy {
 
     /// Reads what there is, so that it is not its own pace that holds it up.
     fn read(&mut self) -> usize {
-        let mut buffer = [0; 64 << 10];
-        while let Ok(n @ 1..) = self.stream.read(&mut buffer) {
-            self.answers += buffer[..n].iter().filter(|byte| **byte == b'P').count();
-        }
+        self.answers += answers(&mut self.stream);
         self.answers
     }
 }
@@ -138,7 +144,9 @@ fn who_asks_for_little_waits_for_one_turn_beside_many_who_ask_for_much() {
         assert!(has_answer(&mut healthy), "it is not served in the turn that hears of it");
         let beside = world.server.stats().requests - before;
         assert!((1..TOO_MANY).contains(&beside), "{beside} are served in that turn");
-        greedy.iter_mut().for_each(|it| _ = it.read());
+        for it in &mut greedy {
+            it.read();
+        }
     });
     assert!(turns > 100, "{turns} turns: there was nothing to wait for");
     assert!(greedy.iter_mut().all(|it| it.read() == REQUESTS), "each of them got all");
@@ -170,12 +178,6 @@ fn those_who_ask_for_much_have_their_share_in_turn_whatever_is_new() {
         assert_eq!(answered, asked, "some wait longer than others");
     });
     assert!(greedy.iter_mut().all(|it| it.read() == REQUESTS), "each of them got all");
-}
-
-fn answers(client: &mut UnixStream) -> usize {
-    let mut buffer = [0; 4096];
-    let n = client.read(&mut buffer).unwrap_or(0);
-    buffer[..n].iter().filter(|byte| **byte == b'P').count()
 }
 
 #[test]

@@ -70,10 +70,9 @@ impl Lines {
 
     /// Takes a connection out, if it stands in a line.
     pub(super) fn remove(&mut self, key: u32) {
-        let Some(link) = self.links.get_mut(key as usize) else { return };
-        let Link { line: Some(line), previous, next } = std::mem::replace(link, Link::ALONE) else {
-            return;
-        };
+        let Some(place) = self.links.get_mut(key as usize) else { return };
+        let Link { line, previous, next } = std::mem::replace(place, Link::ALONE);
+        let Some(line) = line else { return };
         *self.next_of(previous, line) = next;
         if next == NIL {
             self.ends[line as usize].last = previous;
@@ -154,7 +153,9 @@ mod tests {
                     }
                     Step::Remove(key) => {
                         lines.remove(key);
-                        model.iter_mut().for_each(|line| line.retain(|other| *other != key));
+                        for line in &mut model {
+                            line.retain(|other| *other != key);
+                        }
                     }
                 }
                 for key in 0..9 {
