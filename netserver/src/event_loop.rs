@@ -2,8 +2,9 @@
 //! descriptor with one deadline for those who have one.
 //!
 //! ```text
-//!   run:  sleep until an event or the next deadline    (mio::Poll, Timers::timeout)
-//!         read the clock, once
+//!   run:  read the clock: the last turn is over       (Server::settle)
+//!         sleep until an event or the next deadline    (mio::Poll, Timers::timeout)
+//!         read the clock: the next one begins
 //!        ┌─────────────────────────── turn(now) ──────────────────────┐
 //!   events    ── WAKE ──► commands of handles          (close, stop)
 //!             └─ else ──► Server::on_event
@@ -50,8 +51,9 @@ use crate::trace;
 /// ```
 ///
 /// A loop of another kind can carry it: wait until its [descriptor](AsFd) is readable, but no
-/// longer than [`timeout`](Self::timeout), and then call [`turn`](Self::turn). Made by
-/// [`bind_at`](Self::bind_at) and carried so, it reads no clock for what it does: all its time is
+/// longer than [`timeout`](Self::timeout), and then call [`turn`](Self::turn). Both are told the time:
+/// a turn when it begins, and the timeout after it, from which the deadlines count that began in
+/// the turn. Made by [`bind_at`](Self::bind_at) and carried so, it reads no clock for what it does: all its time is
 /// the `now` of the carrier (the Date field alone is the system's).
 ///
 /// ```
@@ -242,21 +244,21 @@ impl<H: Handler> EventLoop<H> {
     /// The poll's, which come of misuse only.
     pub fn run(mut self) -> io::Result<Report> {
         while !self.is_done() {
-            // Counted from the last turn, so that one reading of the clock serves both: it is late
-            // by as much as that turn took, and no more.
-            let timeout = self.timeout(self.now);
-            self.run_once(timeout)?;
+            let timeout = self.timeout(clock::now());
+            self.gather(timeout)?;
+            self.work(clock::now());
         }
         Ok(self.server.report().unwrap_or_default())
     }
 
-    /// What [`run`](Self::run) repeats: sleeps for `timeout` at most, for any time if that is
-    /// `None`, reads the clock, and does a turn.
+    /// Sleeps for `timeout` at most, for any time if that is `None`, and does a turn. Reads the
+    /// clock before and after that sleep, as [`run`](Self::run) does for each turn.
     ///
     /// # Errors
     ///
     /// The poll's, which come of misuse only.
     pub fn run_once(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.server.settle(clock::now());
         self.gather(timeout)?;
         self.work(clock::now());
         Ok(())
@@ -275,9 +277,14 @@ impl<H: Handler> EventLoop<H> {
     }
 
     /// How long after `now` the next [`turn`](Self::turn) is due if the descriptor is not readable
-    /// before: `None` is at no time, zero is without sleeping. Ask right before sleeping. O(1).
+    /// before: `None` is at no time, zero is without sleeping. O(what the last turn has begun).
+    ///
+    /// Ask right before sleeping, with the time of then: deadlines that began in the last turn
+    /// count from it, so that none is early however long the turn took. Who does not ask between
+    /// two turns has them count from the beginning of the second.
     #[must_use = "the loop has to wake up by then"]
     pub fn timeout(&mut self, now: Instant) -> Option<Duration> {
+        self.server.settle(now);
         #[cfg(feature = "live")]
         if self.live.wants_turn() {
             return Some(Duration::ZERO);
@@ -339,6 +346,7 @@ impl<H: Handler> EventLoop<H> {
     }
 
     fn work(&mut self, now: Instant) {
+        self.server.settle(now);
         self.now = now;
         let (mut woken, mut handled) = (false, 0);
         for event in &self.events {
@@ -357,7 +365,11 @@ impl<H: Handler> EventLoop<H> {
             self.obey(now);
         }
         self.timers.advance(now);
-        while let Some(expiry) = self.timers.pop_expired() {
+        let until = self.server.part_of_turn();
+        // Those that are not handed out now are due still, so the loop does not sleep.
+        while !self.server.is_past(until)
+            && let Some(expiry) = self.timers.pop_expired()
+        {
             self.stats.note_expiry(expiry.late);
             trace::timer(&expiry.value, expiry.late);
             match expiry.value {

@@ -82,3 +82,116 @@ fn what_expires_together_is_answered_a_portion_a_turn() {
     let rest = clients.iter_mut().filter_map(|it| has_answer(it).then_some(())).count();
     assert_eq!(answered + rest, MANY, "every one reads its 408");
 }
+
+/// How many answers there are to read: of all they say, `HTTP` alone has that letter.
+fn answers(client: &mut UnixStream) -> usize {
+    let (mut answers, mut buffer) = (0, [0; 16 << 10]);
+    while let Ok(n @ 1..) = client.read(&mut buffer) {
+        answers += memchr::memchr_iter(b'P', &buffer[..n]).count();
+    }
+    answers
+}
+
+/// A client with far more requests than it gets answered in one go, which is told how far it got.
+struct Greedy {
+    stream: UnixStream,
+    answers: usize,
+}
+
+/// What one of them asks for at once.
+const REQUESTS: usize = 1500;
+
+impl Greedy {
+    fn adopted_by(world: &mut World) -> Self {
+        Self { stream: adopt(world, &GET.repeat(REQUESTS)), answers: 0 }
+    }
+
+    /// Reads what there is, so that it is not its own pace that holds it up.
+    fn read(&mut self) -> usize {
+        self.answers += answers(&mut self.stream);
+        self.answers
+    }
+}
+
+/// More than a turn may serve, whoever asks.
+const TOO_MANY: u64 = 5000;
+
+/// Turns until nobody waits, in each of which `each` is done first; how many there were.
+fn turns(world: &mut World, mut each: impl FnMut(&mut World)) -> usize {
+    let mut turns = 0;
+    while world.server.wants_turn() {
+        each(world);
+        let before = world.server.stats().requests;
+        world.turn();
+        let requests = world.server.stats().requests - before;
+        assert!(requests < TOO_MANY, "{requests} in one turn");
+        turns += 1;
+        assert!(turns < 100_000, "somebody waits for ever");
+    }
+    turns
+}
+
+#[test]
+fn who_asks_for_little_waits_for_one_turn_beside_many_who_ask_for_much() {
+    let (mut world, _) = world_with(0, b"");
+    let mut greedy: Vec<_> = (0..MANY).map(|_| Greedy::adopted_by(&mut world)).collect();
+    let mut healthy = adopt(&mut world, GET);
+    assert!(has_answer(&mut healthy));
+    let turns = turns(&mut world, |world| {
+        healthy.write_all(GET).expect("room");
+        let before = world.server.stats().requests;
+        world.turn();
+        assert!(has_answer(&mut healthy), "it is not served in the turn that hears of it");
+        let beside = world.server.stats().requests - before;
+        assert!((1..TOO_MANY).contains(&beside), "{beside} are served in that turn");
+        for it in &mut greedy {
+            it.read();
+        }
+    });
+    assert!(turns > 100, "{turns} turns: there was nothing to wait for");
+    assert!(greedy.iter_mut().all(|it| it.read() == REQUESTS), "each of them got all");
+}
+
+#[test]
+fn those_who_ask_for_much_have_their_share_in_turn_whatever_is_new() {
+    let (mut world, _) = world_with(0, b"");
+    let mut chatty: Vec<_> = (0..MANY).map(|_| adopt(&mut world, b"")).collect();
+    let mut greedy: Vec<_> = (0..20).map(|_| Greedy::adopted_by(&mut world)).collect();
+    let (mut asked, mut answered) = (0, 0);
+    turns(&mut world, |world| {
+        // More news than a turn can serve.
+        for client in &mut chatty {
+            client.write_all(GET).expect("room");
+            asked += 1;
+        }
+        let before: usize = greedy.iter_mut().map(Greedy::read).sum();
+        world.turn();
+        let got: Vec<_> = greedy.iter_mut().map(Greedy::read).collect();
+        let (least, most) = (got.iter().min().expect("some"), got.iter().max().expect("some"));
+        assert!(got.iter().sum::<usize>() > before || *least == REQUESTS, "they starve: {got:?}");
+        assert!(most - least <= 128, "one is {} ahead of another", most - least);
+        // Of those with news nobody waits for longer than the others take once.
+        for _ in 0..8 {
+            world.turn();
+            answered += chatty.iter_mut().map(answers).sum::<usize>();
+        }
+        assert_eq!(answered, asked, "some wait longer than others");
+    });
+    assert!(greedy.iter_mut().all(|it| it.read() == REQUESTS), "each of them got all");
+}
+
+#[test]
+fn who_has_ended_stands_in_line_no_more() {
+    let (mut world, _) = world_with(0, b"");
+    for _ in 0..3 {
+        let greedy: Vec<_> = (0..MANY).map(|_| Greedy::adopted_by(&mut world)).collect();
+        assert!(world.server.wants_turn(), "all of them have more to do");
+        world.server.close_all(world.now);
+        assert!(!world.server.wants_turn(), "nobody is left, and somebody waits");
+        drop(greedy);
+    }
+    // Those who come into the same slots wait for nothing.
+    let mut healthy = adopt(&mut world, GET);
+    assert!(has_answer(&mut healthy));
+    assert!(!world.server.wants_turn());
+}

@@ -15,11 +15,12 @@ use asking::{LIMIT, answer, ask, connect, localhost};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netserver::{
-    Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Reply, Report,
-    Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
+    Closed, ConnectionCheck, EventLoop, Handler, Limits, LoopLinks, LoopTimer, Phase, Reply,
+    Report, Request, Response, Server, ServerBuilder, Status, Ticket, Timeouts, Workers,
 };
 
-/// `/` says which loop it is on, `/thread` has another thread answer, `/never` does not answer.
+/// `/` says which loop it is on, `/thread` has another thread answer, `/soon` answers when it is told,
+/// `/never` does not answer.
 struct App {
     links: LoopLinks,
 }
@@ -28,6 +29,11 @@ impl Handler for App {
     fn on_request(&mut self, request: &Request<'_>, reply: Reply<'_>) {
         match request.path() {
             "/never" => _ = reply.later(),
+            "/soon" => {
+                let soon = request.deadline().and_then(|end| end.checked_sub(LIMIT / 2));
+                let soon = soon.expect("a handler's timeout");
+                _ = self.links.remote.arm(soon, LoopTimer::Wake(reply.later()));
+            }
             "/thread" => {
                 let (remote, ticket) = (self.links.remote.clone(), reply.later());
                 thread::spawn(move || remote.arm(Instant::now(), LoopTimer::Wake(ticket)));
@@ -146,6 +152,80 @@ fn a_carried_loop_lives_on_the_time_of_its_carrier() {
     let mut told = [0; 12];
     silent.read_exact(&mut told).expect("a response");
     assert_eq!(&told, b"HTTP/1.1 408");
+}
+
+#[test]
+fn a_deadline_that_began_in_a_long_turn_counts_from_its_end() {
+    let mut now = Instant::now();
+    let exact = Timeouts { check: ConnectionCheck::Exact, ..Timeouts::default() };
+    let headers = exact.headers;
+    let build = |links| app(links).timeouts(exact);
+    let mut http = EventLoop::bind_at(localhost(), build, now).expect("a free port");
+    let mut slow = connect(http.local_addr().unwrap());
+    slow.write_all(b"GET / HT").expect("room");
+    let started = Instant::now();
+    while !http.server().iter(now).any(|it| it.phase == Phase::Headers) {
+        assert!(started.elapsed() < LIMIT);
+        http.turn(now).expect("the poll works");
+    }
+    // Who asked for something that takes the handler long was in that turn, too.
+    now += Duration::from_millis(700);
+    let due = now + headers;
+    let almost = now + headers.saturating_sub(Duration::from_nanos(1));
+    while now < almost {
+        let sleep = http.timeout(now).expect("armed for it");
+        now += sleep.min(almost - now);
+        http.turn(now).expect("the poll works");
+    }
+    assert_eq!(http.server().connections(), 1, "it is early by as much as the turn took");
+    now += http.timeout(now).expect("armed for it");
+    http.turn(now).expect("the poll works");
+    assert!(now < due + Duration::from_millis(2), "late by {:?}", now - due);
+    let mut told = [0; 12];
+    slow.read_exact(&mut told).expect("a response");
+    assert_eq!(&told, b"HTTP/1.1 408");
+}
+
+#[test]
+fn answers_that_were_put_off_to_one_moment_are_given_some_in_each_turn() {
+    const CLIENTS: usize = 40;
+    const REQUESTS: usize = 25;
+    let mut now = Instant::now();
+    let timeouts = Timeouts { handler: LIMIT, ..Timeouts::default() };
+    let build = |links| app(links).timeouts(timeouts);
+    let mut http = EventLoop::bind_at(localhost(), build, now).expect("a free port");
+    let address = http.local_addr().unwrap();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| connect(address)).collect();
+    for client in &mut clients {
+        client.write_all(&b"GET /soon HTTP/1.1\r\nHost: a\r\n\r\n".repeat(REQUESTS)).expect("room");
+    }
+    let started = Instant::now();
+    while http.server().stats().requests < (CLIENTS * REQUESTS) as u64 {
+        assert!(started.elapsed() < LIMIT);
+        http.turn(now).expect("the poll works");
+    }
+    // Half of the handler's time later all of them are due.
+    now += LIMIT / 2 + Duration::from_millis(2);
+    let (mut written, mut turns) = (http.server().stats().bytes_out, 0);
+    while http.server().stats().phases.handler > 0 {
+        http.turn(now).expect("the poll works");
+        let before = std::mem::replace(&mut written, http.server().stats().bytes_out);
+        let answers = (written - before) / 100;
+        assert!(answers < (CLIENTS * REQUESTS / 3) as u64, "{answers} in one turn");
+        if http.server().stats().phases.handler > 0 {
+            assert_eq!(http.timeout(now), Some(Duration::ZERO), "it sleeps with {answers} given");
+        }
+        turns += 1;
+        assert!(turns < CLIENTS * REQUESTS, "it does not get on");
+    }
+    for client in &mut clients {
+        let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+        while text.windows(5).filter(|it| it == b"woken").count() < REQUESTS {
+            let n = client.read(&mut buffer).expect("in time");
+            assert!(n > 0, "all are answered");
+            text.extend_from_slice(&buffer[..n]);
+        }
+    }
 }
 
 #[test]

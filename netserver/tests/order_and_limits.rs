@@ -262,3 +262,25 @@ fn a_request_whose_body_is_given_up_has_been_one() {
     peer.input(|conn, _, _| conn.abort(Cause::PeerReset));
     assert_eq!(peer.conn.requests(), 1);
 }
+
+#[test]
+fn of_a_read_so_much_is_run_and_no_more_is_read_before_the_rest_is() {
+    let mut peer = routes();
+    // More than has a turn of its own, and each is answered at once.
+    let many = 1000;
+    peer.input(|conn, handler, cx| {
+        conn.receive(&get("/1").repeat(many), handler, cx);
+        let mut seen = 0;
+        while conn.wants_resume() {
+            let run = conn.requests() - seen;
+            assert!((1..100).contains(&run), "{run} of them in one go");
+            assert!(!conn.wants_read(), "it would gather what it cannot use yet");
+            seen = conn.requests();
+            conn.wrote(conn.output().len());
+            conn.resume(handler, cx);
+        }
+        assert!(conn.wants_read());
+    });
+    assert_eq!(peer.conn.requests(), many as u64);
+    assert_eq!(peer.conn.phase(), Phase::Idle);
+}

@@ -95,6 +95,9 @@ fn an_idle_connection_takes_little_and_a_peak_is_given_back() {
     closes.store(true, Ordering::Relaxed);
     for id in ids {
         world.server.on_ready(id, Ready { read_closed: true, ..Ready::READABLE }, world.now);
+        if world.server.wants_turn() {
+            world.turn();
+        }
         world.seen.causes();
         world.seen.ended();
     }

@@ -77,7 +77,7 @@ pub(crate) struct OwnLoop<H> {
     timers: Timers<Timer>,
     waker: Arc<Waker>,
     poll: Poll,
-    /// The time of this turn: read once, and told to everybody.
+    /// The time of this turn, told to everybody.
     now: Instant,
 }
 
@@ -114,10 +114,13 @@ impl<H: Handler> OwnLoop<H> {
 
     /// One turn of the loop: all there is to embedding.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        let now = Instant::now();
+        // What the server heard of in the last turn came by now, and not before: no deadline is early.
+        self.http.settle(now);
         let timeout = if self.http.wants_turn() {
             Some(Duration::ZERO) // work is left over from the last turn
         } else {
-            self.timers.timeout(self.now)
+            self.timers.timeout(now)
         };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

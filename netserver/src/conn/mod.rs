@@ -333,7 +333,8 @@ impl Conn {
                 Reading::Lingering => !self.sated && self.end().is_none(),
                 // Nothing is wanted but to know whether the peer is there to be answered.
                 Reading::Stopped => !self.outgoing.slots().is_empty() && !self.sated,
-                _ => !self.is_held_back(),
+                // What is here already is used first, or it would grow without an end.
+                _ => !self.parked && !self.is_held_back(),
             }
     }
 

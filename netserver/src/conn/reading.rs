@@ -8,6 +8,10 @@ use crate::http::{Before, Fields, Framing, Head, Reject, Scan, find_head};
 use crate::reply::{Arrival, Panicked, Reply, Shape, Ticket, Turn, guarded};
 use crate::track::Class;
 
+/// Parts of messages (a head with a body that is there, a chunk) that are read in one go: with one
+/// read there may come thousands, and others are to have their turn meanwhile.
+const PARTS: usize = 64;
+
 /// How far one step got.
 pub(super) enum Step {
     /// So many bytes are used; go on.
@@ -56,12 +60,12 @@ impl Conn {
             pipeline_limit: u32::try_from(cx.pipeline_limit()).unwrap_or(u32::MAX),
             handler_is_timed: cx.handler_timeout().is_some(),
         };
-        let mut used = 0;
+        let (mut used, mut parts) = (0, PARTS);
         loop {
-            used += self.read(&bytes[used..], handler, cx);
+            used += self.read(&bytes[used..], &mut parts, handler, cx);
             self.outgoing.pump(cx);
             self.settle(cx);
-            if !self.parked || self.is_held_back() {
+            if !self.parked || parts == 0 || self.is_held_back() {
                 break;
             }
         }
@@ -73,10 +77,21 @@ impl Conn {
         used
     }
 
-    /// Reads requests until bytes are missing or reading is held back.
-    fn read<H: Handler>(&mut self, bytes: &[u8], handler: &mut H, cx: &mut Context<'_>) -> usize {
+    /// Reads requests until bytes are missing, reading is held back, or so many parts are read.
+    fn read<H: Handler>(
+        &mut self,
+        bytes: &[u8],
+        parts: &mut usize,
+        handler: &mut H,
+        cx: &mut Context<'_>,
+    ) -> usize {
         let (mut used, mut before) = (0, Before::default());
         loop {
+            if *parts == 0 {
+                // Whether there is more, the next go finds out.
+                self.parked = true;
+                return used;
+            }
             if self.is_held_back() {
                 self.parked = used < bytes.len() || matches!(self.reading, Reading::Body);
                 return used;
@@ -97,6 +112,7 @@ impl Conn {
             };
             match step {
                 Step::Used(n) => {
+                    *parts -= 1;
                     used += n;
                     self.settle(cx);
                 }

@@ -15,7 +15,8 @@
 //! bytes needs no buffer and leaves nothing to interpretation.
 
 use super::body::Piece;
-use super::head::{HeadLimits, parse_fields};
+use super::fields::parse_fields;
+use super::head::HeadLimits;
 use super::reject::Reject;
 use super::scan::Scan;
 

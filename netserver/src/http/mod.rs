@@ -20,6 +20,7 @@ mod bytes;
 mod chunked;
 mod date;
 mod encode;
+mod fields;
 mod head;
 mod opening;
 mod quick;
@@ -31,7 +32,8 @@ mod status;
 mod target;
 
 pub use date::DateCache;
-pub use head::{Fields, Head, Version};
+pub use fields::Fields;
+pub use head::{Head, Version};
 pub use reject::Reject;
 pub use response::Response;
 pub use status::Status;

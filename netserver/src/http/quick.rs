@@ -6,7 +6,8 @@
 //! instructions, and where requests are pipelined there is little else to pay for.
 
 use super::bytes::{TARGET, TOKEN, field_value_run};
-use super::head::{Fields, Head, Version};
+use super::fields::Fields;
+use super::head::{Head, Version};
 use super::semantics::{Seen, Semantics};
 use super::target::Form;
 

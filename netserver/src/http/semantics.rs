@@ -1,7 +1,8 @@
 //! What the fields of a head mean for the connection: where the message ends, whether another may
 //! follow, what the client expects. The rules against request smuggling are here.
 
-use super::head::{Fields, Version};
+use super::fields::Fields;
+use super::head::Version;
 use super::reject::Reject;
 use super::target::is_host;
 

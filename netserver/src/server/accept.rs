@@ -14,16 +14,14 @@ use crate::net::{Accept, ProxyHeader, Stream};
 use crate::settings::{Limits, OverLimit};
 use crate::track::Class;
 
-/// Connections accepted in one go, before others get their turn.
-const ACCEPTS_PER_TURN: usize = 64;
-
 /// Connections that look idle, and are read from for one that comes, before it is turned away.
 const EVICTIONS_TRIED: usize = 8;
 
 impl<H: Handler, T: Copy> Server<H, T> {
-    /// Accepts who is waiting, up to the quota.
+    /// Accepts who is waiting, up to its part of the turn.
     pub(super) fn accept(&mut self, now: Instant) {
-        for _ in 0..ACCEPTS_PER_TURN {
+        let until = self.work.part();
+        while !self.work.is_past(until) {
             if self.exhausted {
                 return;
             }
@@ -32,6 +30,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                 return;
             }
             let Some(listener) = &mut self.listener else { return self.accepting = false };
+            self.work.accept_or_close();
             match listener.accept() {
                 Accept::Connection(stream, peer) => {
                     // Who is turned away has been counted, and there is nobody to tell.

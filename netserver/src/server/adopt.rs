@@ -85,7 +85,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
     }
 
     /// Says that a connection may be ready, for streams whose readiness does not come by the poll.
-    /// False if it has ended.
+    /// False if it has ended. Beyond what a turn serves it stands in line, as after
+    /// [`on_event`](Self::on_event).
     pub fn on_ready(&mut self, id: ConnId, ready: Ready, now: Instant) -> bool {
         let key = self.key_of(id);
         if let Some(key) = key {

@@ -1,6 +1,5 @@
 //! From plain data to a listening server, in the one order that leaves nothing behind.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -11,8 +10,10 @@ use mio::Registry;
 use slab::Slab;
 use timerwheel::{Period, Timers};
 
+use super::lines::Lines;
 use super::peak::Peak;
 use super::timer::CheckTimer;
+use super::work::Work;
 use super::{Admission, Buffers, Server};
 use crate::clock;
 use crate::handler::Handler;
@@ -220,7 +221,8 @@ impl<H: Handler> ServerBuilder<H> {
             generations: Vec::new(),
             tracker: Tracker::new(),
             peak: Peak::default(),
-            left_over: VecDeque::new(),
+            lines: Lines::new(),
+            work: Work::new(),
             accepting: false,
             exhausted: false,
             expiring: false,

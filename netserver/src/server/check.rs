@@ -12,9 +12,9 @@ use crate::track::Class;
 /// room that another server has made, leases that other threads have ended.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Expiries handled in one go, before others get their turn: a hundred thousand connections that
-/// expire together must not hold up the rest.
-const EXPIRIES_PER_TURN: usize = 256;
+/// Portions that a connection may have before it is judged by what has arrived: enough for a whole
+/// message as the limits are by default.
+const PORTIONS_READ: usize = 16;
 
 impl<H: Handler, T: Copy> Server<H, T> {
     pub(super) fn check(&mut self, now: Instant) {
@@ -32,10 +32,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.shrink_at_check();
     }
 
-    /// Handles what has expired, up to the quota; the rest in the next turn.
+    /// Handles what has expired, up to its part of the turn, and the rest in the next: a hundred
+    /// thousand connections that expire together must not hold up the others.
     pub(super) fn expire(&mut self, now: Instant) {
         self.expiring = false;
-        for _ in 0..EXPIRIES_PER_TURN {
+        let until = self.work.part();
+        while !self.work.is_past(until) {
             let Some((key, class)) = self.tracker.expired(&self.settings.timeouts, now) else {
                 return;
             };
@@ -101,11 +103,19 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// class, or began it afresh.
     pub(super) fn goes_on(&mut self, key: u32, class: Class, now: Instant) -> bool {
         let since = self.tracker.since(key, class);
-        // No edge may have been delivered yet for it.
-        self.drive_after(key, now, |connection, _, _| {
-            connection.readable = true;
-        });
-        self.tracker.since(key, class) != since
+        for _ in 0..PORTIONS_READ {
+            // No edge may have been delivered yet for it.
+            self.drive_after(key, now, |connection, _, _| {
+                connection.readable = true;
+            });
+            if self.tracker.since(key, class) != since {
+                return true;
+            }
+            if !self.lines.contains(key) {
+                return false;
+            }
+        }
+        false
     }
 }
 

@@ -56,9 +56,6 @@ impl Drain {
     }
 }
 
-/// Slots of connections told in one go, before others get their turn.
-const SLOTS_PER_TURN: usize = 256;
-
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Stops accepting, which frees the port at once, and lets connections end: idle and silent
     /// ones now, the others after the response they are in, which says `Connection: close`.
@@ -176,17 +173,19 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.drain.as_ref().is_some_and(|drain| drain.next.is_some())
     }
 
-    /// Tells connections that the server is closing, or cuts them off, up to the quota.
+    /// Tells connections that the server is closing, or cuts them off, up to its part of the turn.
     pub(super) fn go_on_draining(&mut self, now: Instant) {
         let Some(drain) = &mut self.drain else { return };
         let Some(start) = drain.next.take() else { return };
         // As many slots as have ever been used; no more come while it is closing.
         let slots = self.generations.len();
-        let end = slots.min(start + SLOTS_PER_TURN);
-        drain.next = (end < slots).then_some(end);
         let forcing = drain.forcing;
-        for slot in start..end {
-            let Some(key) = self.connections.get(slot).map(|it| it.id.index()) else { continue };
+        let (mut slot, until) = (start, self.work.part());
+        while slot < slots && !self.work.is_past(until) {
+            self.work.step();
+            let key = self.connections.get(slot).map(|it| it.id.index());
+            slot += 1;
+            let Some(key) = key else { continue };
             if forcing {
                 self.cut_off(key, now);
             } else {
@@ -203,11 +202,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
                 });
             }
         }
+        let Some(drain) = &mut self.drain else { return };
+        drain.next = (slot < slots).then_some(slot);
         // All have been told, and there is no grace.
-        if let Some(drain) = &mut self.drain
-            && drain.next.is_none()
-            && drain.must_force(now)
-        {
+        if drain.next.is_none() && drain.must_force(now) {
             drain.force();
             self.go_on_draining(now);
         }

@@ -31,8 +31,6 @@ pub(super) struct Connection {
     pub(super) read_closed: bool,
     /// The last write was cut short, and no edge has come since.
     pub(super) blocked: bool,
-    /// In the queue of left-over work.
-    pub(super) queued: bool,
     pub(super) rescued: u32,
     /// The phase it is counted in.
     pub(super) phase: Phase,
@@ -70,7 +68,6 @@ impl Connection {
             readable: true,
             read_closed: false,
             blocked: false,
-            queued: false,
             rescued: 0,
             phase: Phase::FirstByte,
             phase_since: 0,

@@ -1,9 +1,11 @@
-//! One connection's turn: read, run, write, until there is nothing to do or the quota is used.
+//! One connection's turn: read, run, write, until there is nothing to do or its portion is used.
 
 use std::time::Instant;
 
 use super::Server;
 use super::connection::Connection;
+use super::lines::Line;
+use super::work::Work;
 use crate::cause::Cause;
 use crate::conn::{How, Phase};
 use crate::context::Context;
@@ -13,9 +15,6 @@ use crate::reply::guarded;
 
 /// Bytes read at once. Shared by all connections, so it costs nothing to be generous.
 const READ_BYTES: usize = 64 * 1024;
-
-/// Reads and writes of one connection before others get their turn.
-const STEPS_PER_TURN: usize = 16;
 
 /// What a step has come to.
 enum Step {
@@ -44,18 +43,33 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let _inside = connection.trace.enter();
         let mut cx = connection.context(&self.settings, &mut self.date, now);
         let outcome = act(connection, &mut self.handler, &mut cx);
-        let steps = (0..STEPS_PER_TURN).take_while(|_| matches!(self.step(key, now), Step::On));
-        let rested = steps.count() < STEPS_PER_TURN;
+        let until = self.work.portion();
+        let rested = loop {
+            if let Step::Rest = self.step(key, now) {
+                break true;
+            }
+            if self.work.is_past(until) {
+                self.flush(key);
+                break false;
+            }
+        };
         self.end_turn(key, requests, rested, now);
         Some(outcome)
     }
 
+    /// What its portion has brought about is written before others get their turn: kept, it would
+    /// have to be copied.
+    fn flush(&mut self, key: u32) {
+        if let Some(connection) = self.connections.get_mut(key as usize) {
+            self.stats.bytes_out += write(connection, &mut self.work);
+        }
+    }
+
     /// Writes first, so that output is short and streams can go on; then ends, reads or resumes.
     fn step(&mut self, key: u32, now: Instant) -> Step {
+        self.work.step();
         let Some(connection) = self.connections.get_mut(key as usize) else { return Step::Rest };
-        if !connection.conn.output().is_empty() && !connection.blocked {
-            self.stats.bytes_out += write(connection);
-        }
+        self.stats.bytes_out += write(connection, &mut self.work);
         if let Some(end) = connection.conn.end() {
             match end.how {
                 How::Close => return Step::Rest,
@@ -65,6 +79,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                 }
             }
         }
+        let requests = connection.conn.requests();
         let mut cx = connection.context(&self.settings, &mut self.date, now);
         if connection.read_closed && connection.conn.is_sated() {
             connection.conn.receive_eof(&mut self.handler, &mut cx);
@@ -83,6 +98,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                         || connection.read_closed
                         || !connection.stream.moves_all_there_is();
                     self.stats.bytes_in += n as u64;
+                    self.work.read(n as u64);
                     let Some(used) = connection.take_proxy_header(
                         &read[..n],
                         &self.settings.limits,
@@ -93,8 +109,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     };
                     cx.peer = connection.peer;
                     connection.conn.receive(&read[used..n], &mut self.handler, &mut cx);
+                    self.work.requests(connection.conn.requests() - requests);
                 }
-                Transfer::Blocked => connection.readable = false,
+                Transfer::Blocked => {
+                    connection.readable = false;
+                    self.work.read(0);
+                }
                 Transfer::End => {
                     connection.readable = false;
                     connection.conn.receive_eof(&mut self.handler, &mut cx);
@@ -105,6 +125,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         }
         if connection.conn.wants_resume() {
             connection.conn.resume(&mut self.handler, &mut cx);
+            self.work.requests(connection.conn.requests() - requests);
             return Step::On;
         }
         let unsent = !connection.conn.output().is_empty() && !connection.blocked;
@@ -130,9 +151,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.hand_over(key, now);
         }
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        if !rested && !connection.queued {
-            connection.queued = true;
-            self.left_over.push_back(key);
+        if rested {
+            self.lines.remove(key);
+        } else {
+            self.lines.push(key, Line::Rest);
         }
         if connection.pending.is_some() && requests > 0 {
             connection.pending = None;
@@ -161,6 +183,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let mut connection = self.connections.remove(key as usize);
         connection.stream.unwatch(&self.registry);
         self.tracker.remove(key);
+        self.lines.remove(key);
+        self.work.accept_or_close();
         self.generations[key as usize] = self.generations[key as usize].wrapping_add(1);
         self.count_phase(connection.phase, false);
         self.stats.closed.add(cause);
@@ -198,18 +222,23 @@ impl<H: Handler, T: Copy> Server<H, T> {
     }
 }
 
-/// Writes what the socket takes; how much that was.
-fn write(connection: &mut Connection) -> u64 {
+/// Writes what the socket takes of what there is; how much that was.
+fn write(connection: &mut Connection, work: &mut Work) -> u64 {
     let output = connection.conn.output();
     let len = output.len();
+    if len == 0 || connection.blocked {
+        return 0;
+    }
     match connection.stream.write(output) {
         Transfer::Bytes(n) => {
+            work.write(n as u64);
             // Less than all: a socket is full, and says when it is not.
             connection.blocked = n < len && connection.stream.moves_all_there_is();
             connection.conn.wrote(n);
             n as u64
         }
         Transfer::Blocked => {
+            work.write(0);
             connection.blocked = true;
             0
         }

@@ -6,7 +6,7 @@
 //!                          ◄── write ─┘
 //!                        Tracker::apply   which deadlines now run
 //!  wheel ─► on_timer ──► Tracker::expired ──► Conn::expire ──► 408, close
-//!  loop ──► turn         what a quota left over
+//!  loop ──► turn         those who stand in line
 //! ```
 
 mod accept;
@@ -18,12 +18,13 @@ mod close;
 mod connection;
 mod drive;
 mod leases;
+mod lines;
 mod peak;
 mod proxied;
 mod timer;
 mod waits;
+mod work;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -50,8 +51,10 @@ use crate::track::Tracker;
 use close::Drain;
 use connection::Connection;
 use leases::Leases;
+use lines::{Line, Lines};
 use peak::Peak;
 use timer::CheckTimer;
+use work::{Until, Work};
 
 /// A bound server. It exists only bound: what is not bound yet is a [`ServerBuilder`], which holds
 /// no descriptor and no timer.
@@ -80,7 +83,8 @@ pub struct Server<H, T> {
     tracker: Tracker,
     peak: Peak,
     /// Connections with work left that no event will come for.
-    left_over: VecDeque<u32>,
+    lines: Lines,
+    work: Work,
     /// The listener may have more.
     accepting: bool,
     /// Accepting waits for descriptors, until the next check.
@@ -147,7 +151,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
     // Inputs, in the order in which a loop calls them.
 
     /// The poll says that something is ready. False if the token is not of this server's range.
-    /// An event for a connection that has ended meanwhile is no harm.
+    /// An event for a connection that has ended meanwhile is no harm. When the turn has served as
+    /// much as it may, the connection stands in line until a [turn](Self::turn) comes to it.
     pub fn on_event(&mut self, token: Token, ready: Ready, now: Instant) -> bool {
         if !self.tokens.contains(token) {
             return false;
@@ -173,18 +178,18 @@ impl<H: Handler, T: Copy> Server<H, T> {
         mine
     }
 
-    /// Goes on with work that quotas have left over, and with
+    /// Goes on with work that is left over, and with
     /// [`ConnectionCheck::Exact`](crate::ConnectionCheck::Exact) arms the timer for what expires
-    /// next. Call it last in every turn of the loop; while [`wants_turn`](Self::wants_turn), do
-    /// not sleep.
+    /// next. Call it last in every turn of the loop; while [`wants_turn`](Self::wants_turn), poll
+    /// without sleeping.
+    ///
+    /// It does so much and no more, counted in work and not in time, over all connections. Those
+    /// who are left over are served in the turns that follow, in the order in which they stand;
+    /// those the poll tells of meanwhile before those who had a portion already, of whom each turn
+    /// serves some in any case.
     pub fn turn(&mut self, timers: &mut Timers<T>, now: Instant) {
-        for _ in 0..self.left_over.len() {
-            let Some(key) = self.left_over.pop_front() else { break };
-            if let Some(connection) = self.connections.get_mut(key as usize) {
-                connection.queued = false;
-                self.drive(key, now);
-            }
-        }
+        self.serve(Line::News, self.work.rest_of_news(), now);
+        self.serve(Line::Rest, self.work.part(), now);
         if self.accepting {
             self.accept(now);
         }
@@ -200,6 +205,17 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.check.is_exact() {
             self.check.arm_for(self.next_check(now), timers);
         }
+        self.work.renew();
+    }
+
+    /// The turn is over, and this is the time: to be told right before the loop polls again.
+    ///
+    /// What was heard from peers in the turn, and said to them, came after the time that the turn
+    /// was told, by as much as the turn took. Deadlines that began with it count from here, and so
+    /// none is early by anybody's clock. Without this they count from the times told, which is early
+    /// by up to the length of a turn. Costs what has begun in the turn.
+    pub fn settle(&mut self, now: Instant) {
+        self.tracker.settle(now);
     }
 
     /// Answers a request that was put off with [`Reply::later`]. False if the ticket is stale: the
@@ -242,7 +258,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// Whether there is work left over, so that the loop must not sleep.
     pub fn wants_turn(&self) -> bool {
-        !self.left_over.is_empty()
+        !self.lines.is_empty(Line::News)
+            || !self.lines.is_empty(Line::Rest)
             || self.expiring
             || self.is_telling()
             || (self.accepting && !self.exhausted && self.may_accept())
@@ -280,6 +297,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
         &self.settings
     }
 
+    /// Up to where a job of the loop's own goes on in this turn, which the server does the work of.
+    pub(crate) fn part_of_turn(&self) -> Until {
+        self.work.part()
+    }
+
+    /// Whether it has come to its end.
+    pub(crate) fn is_past(&self, until: Until) -> bool {
+        self.work.is_past(until)
+    }
+
     #[cfg(feature = "live")]
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
@@ -298,8 +325,22 @@ impl<H: Handler, T: Copy> Server<H, T> {
     // Private.
 
     fn note_ready(&mut self, key: u32, ready: Ready, now: Instant) {
-        if let Some(connection) = self.connections.get_mut(key as usize) {
-            connection.note(ready);
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        connection.note(ready);
+        if self.lines.contains(key) {
+            // It is about to have its turn.
+        } else if self.lines.is_empty(Line::News) && !self.work.is_past(self.work.news()) {
+            self.drive(key, now);
+        } else {
+            self.lines.push(key, Line::News);
+        }
+    }
+
+    /// Gives those who stand in the line their turns.
+    fn serve(&mut self, line: Line, until: Until, now: Instant) {
+        while !self.work.is_past(until)
+            && let Some(key) = self.lines.pop(line)
+        {
             self.drive(key, now);
         }
     }

@@ -43,6 +43,6 @@ impl<H, T> Server<H, T> {
         self.peak.credit = 0;
         self.connections.shrink_to_fit();
         self.tracker.shrink(self.connections.capacity());
-        self.left_over.shrink_to_fit();
+        self.lines.shrink(self.connections.capacity());
     }
 }

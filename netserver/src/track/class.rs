@@ -99,6 +99,9 @@ impl Class {
 pub struct Classes(u16);
 
 impl Classes {
+    /// None.
+    pub(crate) const EMPTY: Self = Self(0);
+
     /// Adds a class.
     pub fn insert(&mut self, class: Class) {
         self.0 |= 1 << class as u8;

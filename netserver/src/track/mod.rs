@@ -16,8 +16,13 @@
 //! then, and what it had used stays with it; taken up again, it counts as having entered so much
 //! earlier. That may be before others of the list, so those that were taken up again wait in a tree
 //! beside it.
+//!
+//! A loop reads its clock once, and then works for a while: what it hears in that turn comes after the
+//! time it goes by. So at the end of a turn all that entered a class in it is settled: it is in there
+//! since then. No deadline is early, by whoever's clock, and none is later for it than the turn took.
 
 mod class;
+mod settle;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -26,6 +31,7 @@ pub use class::{Class, Classes};
 
 use crate::settings::Timeouts;
 use class::GROUPS;
+use settle::Unsettled;
 
 /// The lists of all classes, linked through one array of nodes by connection number.
 #[derive(Debug)]
@@ -34,6 +40,9 @@ pub struct Tracker {
     lists: [List; Class::ALL.len()],
     /// The first `now`, which all times here are counted from.
     start: Option<Instant>,
+    /// The last `now`, in nanoseconds from the start. Time does not go back.
+    latest: u64,
+    unsettled: Unsettled,
 }
 
 /// What has changed about a connection's deadlines.
@@ -54,6 +63,8 @@ struct Node {
     held: Classes,
     /// Those of `active` that it is in by the tree.
     resumed: Classes,
+    /// Those that it has come into by the tree since the last turn was settled.
+    unsettled: Classes,
     links: [Link; GROUPS],
 }
 
@@ -91,7 +102,13 @@ impl Default for Tracker {
 impl Tracker {
     /// No connections.
     pub const fn new() -> Self {
-        Self { nodes: Vec::new(), lists: [const { List::EMPTY }; Class::ALL.len()], start: None }
+        Self {
+            nodes: Vec::new(),
+            lists: [const { List::EMPTY }; Class::ALL.len()],
+            start: None,
+            latest: 0,
+            unsettled: Unsettled::NOTHING,
+        }
     }
 
     // Inputs.
@@ -100,7 +117,7 @@ impl Tracker {
     /// start afresh at `now`. O(1), and without allocating once there have been as many connections
     /// before; O(log n) among the connections of the class that were held, for one that was.
     ///
-    /// `now` is not before that of earlier calls, or the lists lose their order.
+    /// A `now` before that of earlier calls counts as theirs.
     pub fn apply(&mut self, key: u32, changes: Changes, now: Instant) {
         let Changes { active, held, restarted } = changes;
         let before = self.classes_of(key);
@@ -108,12 +125,18 @@ impl Tracker {
         if before == active && stood == held && restarted.is_empty() {
             return;
         }
-        let start = *self.start.get_or_insert(now);
-        let now = saturating_nanos(now.saturating_duration_since(start));
+        let now = self.observe(now);
+        self.unsettled.note(now);
         if self.nodes.len() <= key as usize {
             let link = Link { previous: NIL, next: NIL, since: now };
             let empty = Classes::default();
-            let node = Node { active: empty, held: empty, resumed: empty, links: [link; GROUPS] };
+            let node = Node {
+                active: empty,
+                held: empty,
+                resumed: empty,
+                unsettled: empty,
+                links: [link; GROUPS],
+            };
             self.nodes.resize(key as usize + 1, node);
         }
         for class in before.difference(active).union(before.intersection(restarted)).iter() {
@@ -220,6 +243,14 @@ impl Tracker {
 
     // Private.
 
+    /// A time in nanoseconds from the start, and not before another.
+    fn observe(&mut self, now: Instant) -> u64 {
+        let start = *self.start.get_or_insert(now);
+        let now = saturating_nanos(now.saturating_duration_since(start));
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
     /// The time of so many nanoseconds from the start.
     fn instant(&self, nanos: u64) -> Option<Instant> {
         self.start?.checked_add(Duration::from_nanos(nanos))
@@ -254,12 +285,15 @@ impl Tracker {
         link.since = now.saturating_sub(used);
         node.active.insert(class);
         node.resumed.insert(class);
+        self.unsettled.note_resumed(key, node.unsettled);
+        node.unsettled.insert(class);
         let list = &mut self.lists[class as usize];
         list.resumed.insert((link.since, key));
         list.len += 1;
     }
 
     fn push_back(&mut self, key: u32, class: Class, now: u64) {
+        self.unsettled.entered.insert(class);
         let group = class.group();
         let list = &mut self.lists[class as usize];
         let previous = std::mem::replace(&mut list.tail, key);

@@ -1,6 +1,6 @@
 //! The tracker against a dull model, and what a check costs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -13,6 +13,11 @@ struct Model {
     running: HashMap<(u32, u8), Place>,
     standing: HashMap<(u32, u8), Duration>,
     entries: usize,
+    /// Who has come since a turn was settled, and since when that is.
+    unsettled: HashSet<(u32, u8)>,
+    from: Option<Instant>,
+    /// No time is before this.
+    latest: Option<Instant>,
 }
 
 /// In this order a class expires: by time, and of one time those that were held last.
@@ -24,7 +29,23 @@ struct Place {
 }
 
 impl Model {
+    /// Whether anything changes.
+    fn changes(&self, key: u32, changes: Changes) -> bool {
+        let place = |class: &Class| (key, *class as u8);
+        !changes.restarted.is_empty()
+            || Class::ALL.iter().any(|class| {
+                changes.active.contains(*class) != self.running.contains_key(&place(class))
+                    || changes.held.contains(*class) != self.standing.contains_key(&place(class))
+            })
+    }
+
     fn apply(&mut self, key: u32, changes: Changes, now: Instant) {
+        if !self.changes(key, changes) {
+            return;
+        }
+        let now = self.latest.map_or(now, |latest| latest.max(now));
+        self.latest = Some(now);
+        self.from.get_or_insert(now);
         for class in Class::ALL {
             let place = (key, class as u8);
             let fresh = changes.restarted.contains(class);
@@ -40,8 +61,22 @@ impl Model {
                     .map_or(now, |used| now.checked_sub(used).expect("used since the start"));
                 let resumed = standing.map(|_| key);
                 let entered = Place { since, resumed, entry };
+                if running.is_none() {
+                    self.unsettled.insert(place);
+                }
                 self.running.insert(place, running.unwrap_or(entered));
             }
+        }
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let Some(from) = self.from.take() else { return };
+        let now = self.latest.map_or(now, |latest| latest.max(now));
+        self.latest = Some(now + Duration::from_nanos(1));
+        for place in self.unsettled.drain() {
+            let Some(running) = self.running.get_mut(&place) else { continue };
+            let moved = running.since + (now - from);
+            running.since = if running.resumed.is_some() { moved.min(now) } else { now };
         }
     }
 
@@ -73,11 +108,14 @@ proptest! {
 
     #[test]
     fn agrees_with_the_model(
-        steps in prop::collection::vec((0_u32..6, classes(), classes(), classes(), 0_u64..3), 1..60),
+        steps in prop::collection::vec(
+            (0_u32..6, classes(), classes(), classes(), 0_u64..3, prop::option::of(0_u64..3)),
+            1..60,
+        ),
     ) {
         let (mut tracker, mut model) = (Tracker::new(), Model::default());
         let mut now = Instant::now();
-        for (key, active, held, restarted, passed) in steps {
+        for (key, active, held, restarted, passed, turn) in steps {
             now += Duration::from_secs(passed);
             // Of each group a connection is in one class at most, whether its time runs or not.
             let taken = |class: &Class| active.iter().any(|other| other.group() == class.group());
@@ -86,6 +124,12 @@ proptest! {
             let changes = Changes { active, held: free, restarted };
             tracker.apply(key, changes, now);
             model.apply(key, changes, now);
+            if let Some(took) = turn {
+                // The next one may begin before that, as it will not be believed.
+                let end = now + Duration::from_secs(took);
+                tracker.settle(end);
+                model.settle(end);
+            }
             for class in Class::ALL {
                 let order = model.order(class);
                 prop_assert_eq!(tracker.iter(class).collect::<Vec<_>>(), order.clone());
@@ -143,6 +187,32 @@ fn time_that_stood_still_does_not_count_and_what_was_used_before_does() {
     assert_eq!(tracker.next_deadline(&timeouts), Some(at(2060)));
     tracker.remove(1);
     assert!(tracker.is_empty());
+}
+
+#[test]
+fn what_began_in_a_turn_counts_from_its_end() {
+    let (mut tracker, timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
+    let at = |seconds| start + Duration::from_secs(seconds);
+    tracker.apply(1, in_class(Class::Headers), at(0));
+    tracker.settle(at(0));
+    tracker.apply(2, in_class(Class::Headers), at(10));
+    tracker.apply(3, held_in(Class::Headers), at(10));
+    tracker.settle(at(15));
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(60)), "settled before");
+    tracker.remove(1);
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(75)));
+    // Whose time runs again has not used the turn in which it was heard from.
+    tracker.apply(3, in_class(Class::Headers), at(20));
+    tracker.settle(at(29));
+    tracker.remove(2);
+    assert_eq!(tracker.next_deadline(&timeouts), Some(at(89)));
+    // A turn that begins as another ends does not move what that has settled.
+    tracker.apply(4, in_class(Class::Idle), at(29));
+    tracker.settle(at(30));
+    tracker.apply(5, in_class(Class::Idle), at(30));
+    tracker.settle(at(40));
+    assert_eq!(tracker.since(4, Class::Idle), Some(at(30)));
+    assert_eq!(tracker.since(5, Class::Idle), Some(at(40)));
 }
 
 #[test]

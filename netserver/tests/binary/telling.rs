@@ -88,6 +88,33 @@ fn v_says_why_each_connection_closed_and_vv_what_it_went_through() {
 }
 
 #[test]
+fn signals_that_mean_nothing_are_told_under_v_and_usr1_says_how_things_are() {
+    for (flag, told) in [("--threads=1", 0), ("-v", 2)] {
+        let (binary, stderr) = listened_to(&[flag]);
+        let mut silent = binary.client();
+        assert!(binary.ask("GET /json").starts_with("HTTP/1.1 200 "));
+        while !binary.ask("GET /status.json").contains(r#""first_byte":1"#) {
+            assert!(silent.started.elapsed() < LIMIT, "it is not taken in");
+        }
+        for signal in ["HUP", "USR2", "USR1"] {
+            binary.signal(signal);
+            // Who comes later is told of later.
+            assert!(binary.ask("GET /json").starts_with("HTTP/1.1 200 "), "it survives {signal}");
+            thread::sleep(Duration::from_millis(100));
+        }
+        let text = end(binary, stderr);
+        assert_eq!(silent.rest(), "");
+        let reports = text.lines().filter(|line| {
+            line.starts_with("netserver: ")
+                && line.contains(" first byte")
+                && line.contains("; so far ")
+        });
+        assert_eq!(reports.count(), 1, "{flag}: {text}");
+        assert_eq!(text.matches("means nothing here").count(), told, "{flag}: {text}");
+    }
+}
+
+#[test]
 fn a_drain_says_once_a_second_what_it_waits_for_and_how_it_ended() {
     let (binary, stderr) = listened_to(&["--grace", "2500ms"]);
     let (mut short, mut long) = (binary.client(), binary.client());

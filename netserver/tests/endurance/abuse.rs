@@ -134,7 +134,9 @@ const KIB_EACH_MAX: f64 = 2.0 * (16.0 + 1024.0 + 64.0 + 64.0);
 fn abuse(many: usize, time: Duration, p99: Duration) {
     let _alone = alone();
     heading();
-    let rows = attacks().into_iter().map(|it| {
+    let only = std::env::var("ABUSE").unwrap_or_default();
+    let chosen = attacks().into_iter().filter(|it| it.name.contains(&only));
+    let rows = chosen.map(|it| {
         run(it.name, time, |binary, over, held| attack(&it, binary.address, many, over, held))
     });
     check(rows, p99);

@@ -194,7 +194,8 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
     }
 }
 
-/// Signals that mean nothing to it, and those that stop it and let it go on.
+/// Signals that mean nothing to it, though by default many of them end a process, and those that stop
+/// it and let it go on.
 #[test]
 fn signals_in_the_thick_of_it_change_nothing() {
     let _alone = alone();
@@ -210,8 +211,11 @@ fn signals_in_the_thick_of_it_change_nothing() {
                 assert!(answer.ends_with("\r\n0\r\n\r\n"), "{} bytes", answer.len());
             }
         });
-        let signals = ["STOP", "CONT", "PIPE", "WINCH", "CHLD", "URG"];
-        for signal in signals.iter().cycle().take(60) {
+        let signals = [
+            "STOP", "CONT", "PIPE", "WINCH", "CHLD", "URG", "HUP", "USR1", "USR2", "ALRM",
+            "VTALRM", "PROF", "POLL", "XCPU", "XFSZ",
+        ];
+        for signal in signals.iter().cycle().take(75) {
             binary.signal(signal);
         }
         binary.signal("CONT");
@@ -221,7 +225,7 @@ fn signals_in_the_thick_of_it_change_nothing() {
     is_healthy(&binary);
 }
 
-/// From the moment it listens, SIGTERM and SIGINT end it in good order, whatever it is doing.
+/// From the moment it listens, SIGTERM, SIGINT and SIGQUIT end it in good order, whatever it is doing.
 #[test]
 fn it_can_be_told_to_end_at_any_moment() {
     let _alone = alone();
@@ -232,7 +236,11 @@ fn it_can_be_told_to_end_at_any_moment() {
             client.send("GET /slow?ms=20 HTTP/1.1\r\nHost: a\r\n\r\n");
         }
         thread::sleep(Duration::from_millis(number * 3));
-        binary.signal(if number % 2 == 0 { "TERM" } else { "INT" });
+        binary.signal(match number % 4 {
+            0 => "TERM",
+            2 => "QUIT",
+            _ => "INT",
+        });
         if let Some(mut client) = client {
             // Who had not been accepted before it was told is reset, and what had not arrived is not
             // answered.

@@ -5,7 +5,8 @@
 //! (20,000 descriptors, `ulimit -n`):
 //!
 //! - the table of attacks, by 5,000 attackers each:
-//!   `cargo test --release -p netserver --test endurance -- --ignored --nocapture abuse`
+//!   `cargo test --release -p netserver --test endurance -- --ignored --nocapture abuse`,
+//!   of which `ABUSE=pipelines` before it runs those attacks that have this in their names
 //! - half an hour of mixed load:
 //!   `SOAK_TIME=1800 cargo test --release -p netserver --test endurance -- --nocapture soak`
 #![cfg(all(feature = "cli", target_os = "linux"))]

@@ -9,6 +9,8 @@ use netserver::{
     Ticket,
 };
 
+use crate::wire::Clock;
+
 /// What a request asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -65,15 +67,13 @@ pub(crate) enum State {
 }
 
 /// What the world is to do after the server's turn.
-pub(crate) enum Wish {
-    Wake(Duration, Ticket),
-    Block(Duration),
-}
+pub(crate) struct Wake(pub(crate) Duration, pub(crate) Ticket);
 
 /// The books. All room is made before, so that none of it is taken for the server's memory.
 pub(crate) struct App {
     pub(crate) states: Vec<State>,
-    pub(crate) wishes: Vec<Wish>,
+    pub(crate) wakes: Vec<Wake>,
+    clock: Clock,
     pub(crate) closed: Vec<Closed>,
     pub(crate) put_off: HashMap<Ticket, Ask>,
     pub(crate) faults: Vec<String>,
@@ -107,10 +107,11 @@ pub(crate) const PIECE: usize = 1000;
 static CONTENT: [u8; 8192] = [b'x'; 8192];
 
 impl App {
-    pub(crate) fn new(requests: usize, connections: usize) -> Self {
+    pub(crate) fn new(requests: usize, connections: usize, clock: &Clock) -> Self {
         Self {
             states: vec![State::Unseen; requests],
-            wishes: Vec::with_capacity(4096),
+            wakes: Vec::with_capacity(4096),
+            clock: clock.clone(),
             closed: Vec::with_capacity(connections + 1),
             put_off: HashMap::with_capacity(requests),
             faults: Vec::new(),
@@ -137,7 +138,7 @@ impl Handler for App {
         match Ask::parse(head.path()) {
             Some(ask) if ask.kind == Kind::Take => {
                 self.take(ask);
-                self.wishes.push(Wish::Wake(Duration::from_millis(ask.millis), reply.ticket()));
+                self.wakes.push(Wake(Duration::from_millis(ask.millis), reply.ticket()));
                 reply.stream_body(Box::new(Taking { ask, length: 0 }));
             }
             Some(ask) if ask.kind == Kind::Refuse => {
@@ -164,7 +165,7 @@ impl Handler for App {
             Kind::Later => {
                 let ticket = reply.later();
                 self.put_off.insert(ticket, ask);
-                self.wishes.push(Wish::Wake(wait, ticket));
+                self.wakes.push(Wake(wait, ticket));
             }
             Kind::Never => drop(reply.later()),
             Kind::Stream | Kind::Cut => {
@@ -176,7 +177,7 @@ impl Handler for App {
             Kind::Panic => panic!("{ASKED}"),
             Kind::Drop => drop(reply),
             Kind::Block => {
-                self.wishes.push(Wish::Block(wait));
+                self.clock.pass(wait);
                 self.answer(ask, reply);
             }
             Kind::Upgrade => {

@@ -23,6 +23,7 @@ pub(crate) struct Oracle<'a> {
     /// The loop has stood still for long, or everybody has.
     pub(crate) stalled: bool,
     pub(crate) jumped: bool,
+    pub(crate) longest_turn: Duration,
 }
 
 type Verdict = Result<(), String>;
@@ -102,7 +103,8 @@ impl Oracle<'_> {
             return Ok(());
         }
         let Some((why, bound)) = self.bound(client, &wire) else { return Ok(()) };
-        let latest = bound + self.plan.check_interval() + TICK;
+        // It counts from the end of the turn that it began in.
+        let latest = bound + self.plan.check_interval() + TICK + self.longest_turn;
         require(self.now <= latest, || {
             format!("{why} ended {:?} ago, and it is still here", self.now - bound)
         })

@@ -36,6 +36,11 @@ impl Clock {
         self.nanos.store(nanos, Ordering::Relaxed);
     }
 
+    /// Time passes, also for a loop in the middle of a turn, which does not look.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.set(self.now() + time);
+    }
+
     pub(crate) fn elapsed(&self) -> Duration {
         self.now() - self.start
     }
@@ -258,6 +263,12 @@ impl Wire {
         }
     }
 
+    /// The server calls, which takes a moment.
+    fn is_called(&mut self) {
+        self.touch();
+        self.clock.pass(Duration::from_nanos(self.rng.u64(..2_000)));
+    }
+
     fn reset() -> io::Error {
         ErrorKind::ConnectionReset.into()
     }
@@ -267,7 +278,7 @@ impl Wire {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.touch();
+        self.is_called();
         if self.ending == Some(Ending::Reset) {
             self.end_seen = true;
             return Err(Self::reset());
@@ -297,7 +308,7 @@ impl Wire {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.touch();
+        self.is_called();
         if self.ending == Some(Ending::Reset) {
             return Err(Self::reset());
         }
@@ -380,9 +391,9 @@ impl Source for End {
 impl Transport for End {
     fn shut_down_writing(&mut self) -> io::Result<()> {
         let mut wire = lock(&self.0);
+        wire.is_called();
         let now = wire.clock.now();
         wire.shut.get_or_insert(now);
-        wire.touch();
         Ok(())
     }
 }
@@ -438,6 +449,7 @@ impl Incoming for Door {
         let wire = backlog.waiting.pop_front().ok_or(ErrorKind::WouldBlock)?;
         let number = {
             let mut wire = lock(&wire);
+            wire.is_called();
             wire.accepted = Some(wire.clock.now());
             wire.number
         };

@@ -56,6 +56,8 @@ pub(crate) struct World {
     events: BTreeMap<(Duration, u64), Event>,
     sequence: u64,
     busy_until: Duration,
+    /// What a turn has taken, at most: for as long the server does not look at the time.
+    longest_turn: Duration,
     idle_turns: u32,
     last_sweep: Duration,
     told_to_close: bool,
@@ -102,7 +104,7 @@ impl World {
             timer: Timer::Check,
             now: clock.now(),
         };
-        let app = App::new(next_id, clients.len());
+        let app = App::new(next_id, clients.len(), &clock);
         let builder = Server::builder(app).settings(plan.settings.clone());
         let server = builder.listen_on(Listener::new(door.clone()), host);
         let mut world = Self {
@@ -118,6 +120,7 @@ impl World {
             events: BTreeMap::new(),
             sequence: 0,
             busy_until: Duration::ZERO,
+            longest_turn: Duration::ZERO,
             idle_turns: 0,
             last_sweep: Duration::ZERO,
             told_to_close: false,

@@ -24,7 +24,8 @@ pub(crate) enum Command {
 /// An HTTP/1.1 server with connection deadlines on a timer wheel.
 ///
 /// Without a command it serves until SIGTERM or SIGINT, and then drains: what is under way is
-/// answered, and told once a second. A second signal does not wait.
+/// answered, and told once a second. A second signal does not wait. SIGQUIT is the same; SIGUSR1
+/// has it say how things are on stderr; SIGHUP, SIGUSR2 and others mean nothing, which -v tells.
 #[derive(Parser, Debug)]
 #[command(name = "netserver", version, styles = STYLES, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]

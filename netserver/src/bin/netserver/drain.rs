@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use netserver::{Gauges, Phase, Phases, Report};
+use netserver::{Gauges, Phases, Report};
 use timerwheel::{MissedTicks, Period, Timers};
 
+use crate::signals;
 use crate::units::{counted, written};
 
 /// A drain under way.
@@ -50,16 +51,15 @@ impl Drain {
 }
 
 fn waiting(open: u64, phases: &Phases, left: Option<Duration>) -> String {
-    let phases: Vec<_> = Phase::ALL
-        .into_iter()
-        .filter(|phase| phases.count(*phase) > 0)
-        .map(|phase| format!("{} {}", phases.count(phase), phase.name().replace('_', " ")))
-        .collect();
     let then = left.map_or_else(String::new, |left| match left {
         Duration::ZERO => "; they are being cut off".to_owned(),
         left => format!("; cut off in {}", written(left)),
     });
-    format!("draining: waits for {} ({}){then}", counted(open, "connection"), phases.join(", "))
+    format!(
+        "draining: waits for {} ({}){then}",
+        counted(open, "connection"),
+        signals::phases(phases)
+    )
 }
 
 /// How it ended.

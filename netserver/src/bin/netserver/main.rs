@@ -7,6 +7,7 @@ mod drain;
 mod listen;
 mod log;
 mod routes;
+mod signals;
 mod top;
 mod units;
 
@@ -17,12 +18,12 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use netserver::{Endpoint, Server, Settings};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use cli::{Command, Options};
 use drain::Drain;
 use routes::Routes;
+use signals::Meaning;
 
 fn main() -> ExitCode {
     match cli::read().and_then(run) {
@@ -54,7 +55,7 @@ const ENDED: Token = Token(1);
 fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
     let mut poll = Poll::new()?;
     // Before anything listens, so that no signal finds the default at work.
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new(signals::ALL)?;
     poll.registry().register(&mut signals, SIGNAL, Interest::READABLE)?;
     // Kept here too: a waker that is closed takes its wake-up along.
     let ended = Arc::new(Waker::new(poll.registry(), ENDED)?);
@@ -80,7 +81,14 @@ fn serve(options: &Options, settings: &Settings) -> io::Result<()> {
             result => result?,
         }
         let now = Instant::now();
-        let signalled = signals.pending().count();
+        let mut signalled = 0;
+        for signal in signals.pending() {
+            match signals::meaning(signal) {
+                Meaning::End => signalled += 1,
+                Meaning::Report => tell(&signals::report(&workers.gauges().total().server)),
+                Meaning::Nothing => tracing::info!(signal, "means nothing here"),
+            }
+        }
         // A loop that ends unasked has failed, and takes the others with it.
         let failed = drain.is_none() && workers.running() < workers.loops();
         for _ in 0..signalled.max(usize::from(failed)) {

@@ -1,12 +1,12 @@
 //! A turn of the loop that the server runs on, and what is looked at after each.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netserver::{Cause, Ready};
 
 use super::{ALLOCATOR, Timer, World};
-use crate::app::Wish;
+use crate::app::Wake;
 use crate::oracle::{Oracle, bytes_per_connection};
 use crate::wire::lock;
 
@@ -50,9 +50,9 @@ impl World {
         if std::mem::take(&mut self.told_to_close) {
             self.close();
         }
-        let mut worked = self.tell_of_edges();
+        let mut worked = self.tell_of_edges(now);
         if self.rng.u32(..64) == 0 {
-            self.tell_of_nothing();
+            self.tell_of_nothing(now);
         }
         if self.rng.u32(..64) == 0 {
             // A clock that is set back is not believed.
@@ -70,18 +70,15 @@ impl World {
             let World { server, timers, .. } = world;
             server.turn(timers, now);
         });
-        let mut busy = Duration::from_micros(self.rng.u64(5..200));
-        for wish in std::mem::take(&mut self.server.handler_mut().wishes) {
-            match wish {
-                Wish::Wake(wait, ticket) => {
-                    _ = self.timers.insert_after(wait, Timer::Wake(ticket), now);
-                }
-                Wish::Block(time) => busy += time,
-            }
+        for Wake(wait, ticket) in std::mem::take(&mut self.server.handler_mut().wakes) {
+            _ = self.timers.insert_after(wait, Timer::Wake(ticket), now);
         }
-        self.server.handler_mut().wishes.reserve(4096);
-        self.busy_until = self.clock.elapsed() + busy;
-        worked |= self.look()?;
+        self.server.handler_mut().wakes.reserve(4096);
+        let end = self.clock.now();
+        self.longest_turn = self.longest_turn.max(end - now);
+        self.in_server(|world| world.server.settle(end));
+        self.busy_until = self.clock.elapsed() + Duration::from_micros(self.rng.u64(5..200));
+        worked |= self.look(now)?;
         self.idle_turns = if worked { 0 } else { self.idle_turns + 1 };
         if self.idle_turns > IDLE_TURNS_MAX {
             return Err("the loop spins".into());
@@ -102,8 +99,7 @@ impl World {
     }
 
     /// What the poll has to tell, in any order and not always all at once.
-    fn tell_of_edges(&mut self) -> bool {
-        let now = self.clock.now();
+    fn tell_of_edges(&mut self, now: Instant) -> bool {
         let mut edges = std::mem::take(&mut self.notes.lock().edges);
         self.rng.shuffle(&mut edges);
         let told = edges.len().min(self.rng.usize(1..=128));
@@ -130,8 +126,7 @@ impl World {
     }
 
     /// An event without a reason: readiness is a hint.
-    fn tell_of_nothing(&mut self) {
-        let now = self.clock.now();
+    fn tell_of_nothing(&mut self, now: Instant) {
         let client = self.rng.usize(..self.clients.len());
         let token = lock(&self.clients[client].wire).token;
         let ready = if self.rng.bool() { Ready::READABLE } else { Ready::WRITABLE };
@@ -140,8 +135,8 @@ impl World {
         }
     }
 
-    /// Looks at what the server has done; whether it has done anything.
-    fn look(&mut self) -> Result<bool, String> {
+    /// Looks at what the server has done in the turn of that time; whether it has done anything.
+    fn look(&mut self, now: Instant) -> Result<bool, String> {
         let touched = std::mem::take(&mut self.notes.lock().touched);
         self.notes.lock().touched.reserve(self.clients.len() + 1);
         for &number in &touched {
@@ -149,7 +144,6 @@ impl World {
             self.expect_to_take(number);
             self.expect_to_leave(number);
         }
-        let now = self.clock.now();
         let forced = self.closing.is_some_and(|end| end <= now);
         let rests = !self.server.wants_turn();
         let sweep = (self.plan.check_interval() / 4).max(Duration::from_millis(100));
@@ -179,6 +173,7 @@ impl World {
             forced,
             stalled: self.stalled,
             jumped: self.jumped,
+            longest_turn: self.longest_turn,
         };
         for &number in &touched {
             let client = &self.clients[number as usize];

@@ -1,0 +1,101 @@
+//! How much a turn of the loop does before it looks at what is new.
+//!
+//! Work is counted, and no clock is read for it: what a turn does depends on what there is to do
+//! alone. A unit is about half a microsecond of a processor of today.
+//!
+//! ```text
+//!   a turn:   who has news, and were idle before     until half of TURN is spent
+//!             who had their portion and have more    ┐
+//!             accepting                              │ an eighth of TURN each, whatever the
+//!             what has expired                       │ others have spent
+//!             answers that were put off              │ (`EventLoop`)
+//!             telling of a close                     ┘
+//!   each connection in it: PORTION, and one step more at most
+//! ```
+//!
+//! What is left over stands in line, and the loop polls before it goes on. So one who asks for little
+//! waits for as long as a turn takes and no longer than others who ask for little make it, however
+//! many there are who ask for much; and these have their eighth, in the order in which they stand.
+
+/// What a turn may spend.
+const TURN: u64 = 8192;
+
+/// What a connection may spend before others get their turn.
+pub(super) const PORTION: u64 = 128;
+
+/// Work done since the server was bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Work {
+    done: u64,
+    /// Up to where this turn serves those who have news.
+    news_until: u64,
+}
+
+/// Up to where a job goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until(u64);
+
+impl Work {
+    pub(super) fn new() -> Self {
+        Self { done: 0, news_until: TURN / 2 }
+    }
+
+    // What has been done.
+
+    /// Something, however little: there is an end to every job.
+    pub(super) fn step(&mut self) {
+        self.done += 1;
+    }
+
+    /// A call that took no bytes, or so many of them, which are to be understood.
+    pub(super) fn read(&mut self, bytes: u64) {
+        self.done += 4 + bytes / 512;
+    }
+
+    /// The same of bytes that were only copied.
+    pub(super) fn write(&mut self, bytes: u64) {
+        self.done += 8 + bytes / 1024;
+    }
+
+    /// Requests that were handed to the handler.
+    pub(super) fn requests(&mut self, requests: u64) {
+        self.done += requests;
+    }
+
+    /// A connection has come, or gone.
+    pub(super) fn accept_or_close(&mut self) {
+        self.done += 12;
+    }
+
+    // How far to go on.
+
+    /// Where a connection's portion ends that begins now.
+    pub(super) fn portion(&self) -> Until {
+        Until(self.done + PORTION)
+    }
+
+    /// Where a job's part of the turn ends that begins now.
+    pub(super) fn part(&self) -> Until {
+        Until(self.done + TURN / 8)
+    }
+
+    /// Where the turn ends for those who have news.
+    pub(super) fn news(&self) -> Until {
+        Until(self.news_until)
+    }
+
+    /// The same at the end of a turn: whatever else it did, there is a part for them.
+    pub(super) fn rest_of_news(&self) -> Until {
+        Until(self.news_until.max(self.part().0))
+    }
+
+    /// Whether a job has come to its end.
+    pub(super) fn is_past(&self, until: Until) -> bool {
+        self.done >= until.0
+    }
+
+    /// The next turn begins.
+    pub(super) fn renew(&mut self) {
+        self.news_until = self.done + TURN / 2;
+    }
+}
