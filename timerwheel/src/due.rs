@@ -61,19 +61,20 @@ impl Due {
         self.queue.len() - self.head - self.gone
     }
 
-    /// Whether there is nothing in the queue, due or gone: it is cleared when its end is reached.
-    #[inline]
-    pub(crate) fn is_drained(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Makes room for what an `advance` collects.
+    #[inline]
     pub(crate) fn begin(&mut self) {
         if self.head * 2 > self.queue.len() {
-            self.queue.drain(..self.head);
-            self.head = 0;
+            self.close_up();
         }
         self.unordered_from = self.queue.len();
+    }
+
+    /// Moves the queue to the start of its room.
+    #[inline(never)]
+    fn close_up(&mut self) {
+        self.queue.drain(..self.head);
+        self.head = 0;
     }
 
     #[inline]
@@ -88,11 +89,11 @@ impl Due {
 
     /// All of a slot has been pushed: sorts that part while it is small and warm. A slot is filed
     /// in arming order, so mostly there is nothing to sort.
+    #[inline]
     pub(crate) fn end_slot(&mut self) {
         let start = self.unordered_from;
         if self.unordered {
             self.sort_from(start);
-            self.unordered = false;
         }
         if start > self.head && start < self.queue.len() {
             self.crossed |= self.queue[start - 1] > self.queue[start];
@@ -100,7 +101,9 @@ impl Due {
         self.unordered_from = self.queue.len();
     }
 
+    #[inline(never)]
     fn sort_from(&mut self, start: usize) {
+        self.unordered = false;
         let part = &mut self.queue[start..];
         if part.len() >= radix::WORTH_IT {
             radix::sort_by_deadline(part, &mut self.scratch);
@@ -116,15 +119,25 @@ impl Due {
 
     /// All slots have been pushed. Parts cross when entries had moved to later deadlines without
     /// being filed anew, or were overdue; the sort finds the ordered runs.
+    #[inline]
     pub(crate) fn end(&mut self) {
         if self.crossed {
-            self.queue[self.head..].sort();
-            self.crossed = false;
+            self.sort_all();
         }
+    }
+
+    #[inline(never)]
+    fn sort_all(&mut self) {
+        self.queue[self.head..].sort();
+        self.crossed = false;
     }
 
     #[inline]
     pub(crate) fn front(&self) -> Option<DueEntry> {
+        // It is cleared when its end is reached, so this is all that is asked of an empty one.
+        if self.queue.is_empty() {
+            return None;
+        }
         self.queue.get(self.head).copied()
     }
 
@@ -135,9 +148,15 @@ impl Due {
             self.queue.clear();
             self.head = 0;
             if self.queue.capacity() > KEPT {
-                self.queue.shrink_to(KEPT);
+                self.give_back();
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_back(&mut self) {
+        self.queue.shrink_to(KEPT);
     }
 
     /// [`pop_front`](Self::pop_front) of an entry that was cancelled or moved.
@@ -155,8 +174,7 @@ impl Due {
 
     /// Keeps what is still due.
     pub(crate) fn retain(&mut self, is_due: impl FnMut(&DueEntry) -> bool) {
-        self.queue.drain(..self.head);
-        self.head = 0;
+        self.close_up();
         self.queue.retain(is_due);
         self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
         self.gone = 0;

@@ -1,4 +1,5 @@
-//! What a slot holds: the numbers of its entries, in chunks of one cache line from a pool.
+//! What a slot holds: the numbers of its entries, the last few in itself, the rest in chunks from a
+//! pool.
 //!
 //! Not links threaded through the entries: walking those waits for memory once per entry, while
 //! the numbers of a chunk are read together and the entries behind them fetched side by side. At
@@ -13,6 +14,8 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+
+use crate::segments::Segments;
 
 /// The number of an entry.
 pub(crate) type Record = u32;
@@ -38,26 +41,26 @@ impl Tag {
     }
 }
 
-/// Words in a chunk: 64 bytes. The first is the link to the next chunk.
-const WORDS: usize = 16;
-
-/// Records in a chunk.
-pub(crate) const CHUNK_RECORDS: usize = WORDS - 1;
+/// Records in a chunk, and in a slot itself.
+pub(crate) const CHUNK_RECORDS: usize = 9;
 
 /// No chunk.
 const NIL: u32 = u32::MAX;
 
-/// Words in a page of the pool: 4 KiB.
-const PAGE: usize = 1024;
+/// Chunks in a page of the pool: 1.25 KiB.
+const PAGE: usize = 32;
 
-#[derive(Clone, Debug)]
-#[repr(align(64))]
-struct Page([u32; PAGE]);
+/// Records that a slot itself has no more room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunk {
+    next: u32,
+    pub(crate) records: [Record; CHUNK_RECORDS],
+}
 
 /// The chunks of all slots of a wheel. Grows by pages: what is there is never copied.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    pages: Vec<Box<Page>>,
+    pages: Segments<Chunk, PAGE>,
     /// Chunks that were given back, linked.
     free: u32,
     /// The first chunk that was never used.
@@ -67,7 +70,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { pages: Vec::new(), free: NIL, fresh: 0, in_use: 0 }
+        Self { pages: Segments::new(), free: NIL, fresh: 0, in_use: 0 }
     }
 
     /// Chunks that slots hold.
@@ -76,66 +79,41 @@ impl Pool {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.pages.len() * size_of::<Page>() + self.pages.capacity() * size_of::<Box<Page>>()
+        self.pages.heap_bytes()
     }
 
+    /// A chunk for these records, the last one of its slot.
     #[inline]
-    fn word_mut(&mut self, position: usize) -> Option<&mut u32> {
-        self.pages.get_mut(position / PAGE).map(|page| &mut page.0[position % PAGE])
-    }
-
-    fn link(&mut self, chunk: u32) -> &mut u32 {
-        self.word_mut(start_of(chunk)).expect("the chunk of a slot is there")
-    }
-
-    fn take(&mut self) -> u32 {
+    fn take(&mut self, records: [Record; CHUNK_RECORDS]) -> u32 {
+        if self.free == NIL {
+            self.free = self.fresh();
+        }
         self.in_use += 1;
         let chunk = self.free;
-        if chunk == NIL {
-            return self.take_fresh();
-        }
-        self.free = core::mem::replace(self.link(chunk), NIL);
+        let place = &mut self.pages[chunk];
+        self.free = place.next;
+        *place = Chunk { next: NIL, records };
         chunk
     }
 
-    fn take_fresh(&mut self) -> u32 {
-        if self.fresh as usize * WORDS == self.pages.len() * PAGE {
-            self.pages.push(Box::new(Page([NIL; PAGE])));
+    #[inline(never)]
+    fn fresh(&mut self) -> u32 {
+        if self.fresh as usize == self.pages.len() {
+            self.pages.grow(|| Chunk { next: NIL, records: [NIL; CHUNK_RECORDS] });
         }
         self.fresh += 1;
         self.fresh - 1
     }
 
-    fn give_back(&mut self, chunk: u32) {
-        *self.link(chunk) = self.free;
-        self.free = chunk;
+    /// Takes the records of a chunk out, and says which one is next.
+    #[inline]
+    fn give_back(&mut self, chunk: u32) -> Chunk {
+        let free = core::mem::replace(&mut self.free, chunk);
         self.in_use -= 1;
-    }
-
-    #[inline]
-    fn line(&self, chunk: u32) -> &[u32; WORDS] {
-        let start = start_of(chunk);
-        let page = &self.pages[start / PAGE].0;
-        page[start % PAGE..].first_chunk().expect("a page is whole chunks")
-    }
-}
-
-/// The position of the link of a chunk, before that of its first record.
-const fn start_of(chunk: u32) -> usize {
-    chunk as usize * WORDS
-}
-
-/// Some records of a slot, taken out.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    line: [u32; WORDS],
-    len: usize,
-}
-
-impl Chunk {
-    #[inline]
-    pub(crate) fn records(&self) -> &[Record] {
-        &self.line[1..][..self.len]
+        let place = &mut self.pages[chunk];
+        let taken = *place;
+        place.next = free;
+        taken
     }
 }
 
@@ -149,28 +127,41 @@ pub(crate) struct Earliest {
     pub(crate) index: u32,
 }
 
+/// One cache line. The last records are in the slot itself, those before them in chunks.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Slot {
     earliest_deadline: u64,
-    /// Where the next record goes, as `chunk * WORDS + word`; at the start of a chunk, there is no
-    /// room for it: none was filed, or the last chunk is full. One number, so that filing asks one
-    /// question.
-    end: usize,
     earliest_index: u32,
+    /// The first chunk and the last one.
     head: u32,
+    tail: u32,
     chunks: u32,
+    records: [Record; CHUNK_RECORDS],
     tag: Tag,
+    /// Records in the slot itself. They go to a chunk only when the next one comes, so that there
+    /// is none here if there is none at all.
+    len: u16,
 }
 
 impl Slot {
     pub(crate) const fn new(tag: Tag) -> Self {
-        Self { earliest_deadline: u64::MAX, end: 0, earliest_index: NIL, head: NIL, chunks: 0, tag }
+        Self {
+            earliest_deadline: u64::MAX,
+            earliest_index: NIL,
+            head: NIL,
+            tail: NIL,
+            chunks: 0,
+            records: [NIL; CHUNK_RECORDS],
+            tag,
+            len: 0,
+        }
     }
 
     /// Whether it holds no record.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head == NIL
+        self.len == 0
     }
 
     /// Chunks it holds.
@@ -202,90 +193,99 @@ impl Slot {
     /// Leaves an empty slot behind.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
-        let next = Self::new(self.tag.next());
-        core::mem::replace(self, next)
+        let taken = self.clone();
+        self.earliest_deadline = u64::MAX;
+        self.earliest_index = NIL;
+        self.head = NIL;
+        self.tail = NIL;
+        self.chunks = 0;
+        self.tag = self.tag.next();
+        self.len = 0;
+        taken
     }
 
-    /// Whether the last chunk has room for a record.
+    /// Adds a record and says the tag, if it is not the first one and there is room in the slot
+    /// itself.
     #[inline]
-    pub(crate) fn has_room(&self) -> bool {
-        !self.end.is_multiple_of(WORDS)
-    }
-
-    /// Adds a record to the last chunk and says the tag, if there is room in it.
-    #[inline]
-    pub(crate) fn push_in_place(
-        &mut self,
-        record: Record,
-        deadline: u64,
-        pool: &mut Pool,
-    ) -> Option<Tag> {
-        if !self.has_room() {
+    pub(crate) fn push_in_place(&mut self, record: Record, deadline: u64) -> Option<Tag> {
+        let len = self.len as usize;
+        if len.wrapping_sub(1) >= CHUNK_RECORDS - 1 {
             return None;
         }
-        *pool.word_mut(self.end)? = record;
-        self.end += 1;
+        self.records[len] = record;
+        self.len += 1;
         self.note(deadline, record);
         Some(self.tag)
-    }
-
-    /// Adds a chunk; the caller fills it at once, for no chunk of a slot is ever empty.
-    fn add_chunk(&mut self, pool: &mut Pool) {
-        debug_assert!(!self.has_room(), "a chunk is filled before the next");
-        let chunk = pool.take();
-        if self.head == NIL {
-            self.head = chunk;
-        } else {
-            // The end of a full chunk is the start of the one behind it in memory.
-            *pool.word_mut(self.end - WORDS).expect("the last chunk is there") = chunk;
-        }
-        self.end = start_of(chunk) + 1;
-        self.chunks += 1;
     }
 
     /// Adds a record and says the tag.
     #[inline]
     pub(crate) fn push(&mut self, record: Record, deadline: u64, pool: &mut Pool) -> Tag {
-        if !self.has_room() {
-            self.add_chunk(pool);
+        if self.len as usize >= CHUNK_RECORDS {
+            self.move_to_chunk(pool);
         }
-        self.push_in_place(record, deadline, pool).expect("a new chunk has room")
+        if let Some(place) = self.records.get_mut(self.len as usize) {
+            *place = record;
+            self.len += 1;
+        }
+        self.note(deadline, record);
+        self.tag
     }
 
-    /// Records in the last chunk.
-    const fn len_of_last(&self) -> usize {
-        let word = self.end % WORDS;
-        if word == 0 { CHUNK_RECORDS } else { word - 1 }
+    #[cold]
+    #[inline(never)]
+    fn move_to_chunk(&mut self, pool: &mut Pool) {
+        let chunk = pool.take(self.records);
+        if self.head == NIL {
+            self.head = chunk;
+        } else {
+            pool.pages[self.tail].next = chunk;
+        }
+        self.tail = chunk;
+        self.chunks += 1;
+        self.len = 0;
     }
 
-    /// Takes the first chunk out and gives it back to the pool.
+    /// Takes the records of the first chunk out; those of the slot itself come after the last.
     #[inline]
     pub(crate) fn pop_chunk(&mut self, pool: &mut Pool) -> Option<Chunk> {
         if self.head == NIL {
             return None;
         }
-        let line = *pool.line(self.head);
-        pool.give_back(self.head);
-        self.head = line[0];
+        let chunk = pool.give_back(self.head);
+        self.head = chunk.next;
         self.chunks -= 1;
-        let len = if self.head == NIL { self.len_of_last() } else { CHUNK_RECORDS };
-        Some(Chunk { line, len })
+        Some(chunk)
+    }
+
+    /// The records of the slot itself.
+    #[inline]
+    pub(crate) fn last_records(&self) -> &[Record] {
+        &self.records[..(self.len as usize).min(CHUNK_RECORDS)]
     }
 
     /// All records, first to last.
-    pub(crate) fn records<'a>(&self, pool: &'a Pool) -> impl Iterator<Item = Record> + use<'a> {
-        let (mut chunk, last) = (self.head, self.len_of_last());
-        core::iter::from_fn(move || {
-            if chunk == NIL {
-                return None;
-            }
-            let line = pool.line(chunk);
-            chunk = line[0];
-            Some(&line[1..][..if chunk == NIL { last } else { CHUNK_RECORDS }])
-        })
-        .flatten()
-        .copied()
+    pub(crate) fn records<'a>(&'a self, pool: &'a Pool) -> impl Iterator<Item = Record> + use<'a> {
+        let mut next = self.head;
+        let chunks = core::iter::from_fn(move || {
+            let chunk = (next != NIL).then(|| &pool.pages[next])?;
+            next = chunk.next;
+            Some(&chunk.records)
+        });
+        chunks.flatten().chain(self.last_records()).copied()
     }
+}
+
+/// The slots of a level; as many as the widest has, so that a digit needs no check.
+pub(crate) type Level = Box<[Slot; 256]>;
+
+/// The slots of a level, each with the tag of its number.
+pub(crate) fn level_of(tag: impl Fn(u32) -> Tag) -> Level {
+    let slots: Vec<_> = (0..256).map(|number| Slot::new(tag(number))).collect();
+    let Ok(slots) = slots.into_boxed_slice().try_into() else {
+        unreachable!("256 slots were made")
+    };
+    slots
 }
 
 #[cfg(test)]
@@ -293,34 +293,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_is_a_cache_line_and_a_slot_half_of_one() {
-        assert_eq!(WORDS * size_of::<u32>(), 64);
-        assert_eq!((align_of::<Page>(), PAGE % WORDS), (64, 0));
-        assert_eq!(size_of::<Slot>(), 32);
+    fn a_slot_is_a_cache_line() {
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 64));
+        assert_eq!(size_of::<Chunk>(), 40);
     }
 
     #[test]
     fn records_come_out_as_they_went_in_and_the_chunks_go_back() {
         let mut pool = Pool::new();
-        for len in [0_u32, 1, 14, 15, 16, 30, 31, 1000] {
+        for len in [0_u32, 1, 8, 9, 10, 18, 19, 1000] {
             let mut slot = Slot::new(Tag::of(3));
             for record in 0..len {
+                let in_place = slot.clone().push_in_place(record, 7);
                 assert_eq!(slot.push(record, 7, &mut pool), Tag::of(3));
+                let first_or_no_room = record as usize % CHUNK_RECORDS == 0;
+                assert_eq!(in_place, (!first_or_no_room).then_some(Tag::of(3)));
             }
-            let chunks = (len as usize).div_ceil(CHUNK_RECORDS);
+            let chunks = len.saturating_sub(1) as usize / CHUNK_RECORDS;
             assert_eq!((pool.in_use(), slot.chunks() as usize), (chunks, chunks));
+            assert_eq!(slot.is_empty(), len == 0);
             assert!(slot.records(&pool).eq(0..len));
             let mut taken = slot.take();
             assert!(slot.is_empty() && slot.tag() != taken.tag());
             let mut out = Vec::new();
             while let Some(chunk) = taken.pop_chunk(&mut pool) {
-                out.extend_from_slice(chunk.records());
+                out.extend_from_slice(&chunk.records);
             }
+            out.extend_from_slice(taken.last_records());
             assert!(out.into_iter().eq(0..len));
-            assert!(taken.is_empty() && pool.in_use() == 0);
+            assert_eq!(pool.in_use(), 0);
             slot.take();
             assert_eq!(slot.tag(), Tag::of(3), "emptied twice");
         }
-        assert_eq!(pool.pages.len(), 2, "chunks are used again");
+        assert_eq!(pool.pages.len(), 4 * PAGE, "chunks are used again");
     }
 }

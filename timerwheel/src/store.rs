@@ -1,8 +1,8 @@
 //! The entries by number, and the numbers that are free.
 //!
 //! Free numbers are kept in a stack beside the entries, not in a list threaded through them: at a
-//! million timers the head of a threaded list is a cold line, and each insert waits for it. A
-//! number that was never used is in no stack at all: those follow each other.
+//! million timers the head of a threaded list is a cold line, and each insert waits for it. Numbers
+//! that were never used are put there a block at a time, when no other is free.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -110,7 +110,7 @@ pub(crate) struct Store<T> {
     entries: Segments<Entry<T>, SEGMENT>,
     /// Numbers that were given back.
     free: FreeStack,
-    /// The first number that was never used.
+    /// The first number that was never used, nor put among the free ones.
     fresh: u32,
     /// Places that have come to the end of their count, neither armed nor free.
     retired: usize,
@@ -121,7 +121,7 @@ pub(crate) struct Store<T> {
     rhythms: Vec<Option<Box<[Rhythm; SEGMENT]>>>,
 }
 
-/// A place that is free, and where its number came from.
+/// A place that is free.
 #[derive(Debug)]
 pub(crate) struct Vacancy<'a, T> {
     pub(crate) index: u32,
@@ -129,7 +129,7 @@ pub(crate) struct Vacancy<'a, T> {
 }
 
 impl<T> Store<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             entries: Segments::new(),
             free: FreeStack::new(),
@@ -143,7 +143,7 @@ impl<T> Store<T> {
     /// Armed entries.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        // Not counted one by one: each number used is armed, free or retired.
+        // Not counted one by one: each number below `fresh` is armed, free or retired.
         self.fresh as usize - self.free.len() - self.retired
     }
 
@@ -173,29 +173,27 @@ impl<T> Store<T> {
     /// [`filled`](Self::filled).
     #[inline]
     pub(crate) fn vacancy(&mut self) -> Option<Vacancy<'_, T>> {
-        let index = match self.free.last() {
-            Some(index) => index,
-            None if self.free.is_empty() => self.fresh,
-            None => return None,
-        };
+        let index = self.free.last()?;
         Some(Vacancy { index, entry: self.entries.get_mut(index)? })
     }
 
     /// The place that [`vacancy`](Self::vacancy) gave has been filled.
     #[inline]
-    pub(crate) fn filled(&mut self, index: u32) {
-        if index == self.fresh {
-            self.fresh += 1;
-        } else {
-            self.free.pop();
-        }
+    pub(crate) fn filled(&mut self) {
+        self.free.pop();
     }
 
     /// Sees to it that there is a vacancy.
     pub(crate) fn make_room(&mut self) {
         self.free.refill();
-        if self.free.is_empty() && self.fresh as usize == self.entries.len() {
-            self.grow();
+        if self.free.is_empty() {
+            if self.fresh as usize == self.entries.len() {
+                self.grow();
+            }
+            // No more than 2^32 - 1024: see `grow`.
+            let end = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+            let taken = self.free.fill(self.fresh..end);
+            self.fresh += u32::try_from(taken).unwrap_or(0);
         }
     }
 
@@ -223,12 +221,13 @@ impl<T> Store<T> {
         if !is_meant(armed) {
             return None;
         }
+        // At the end of its count a place is retired: 2^32 timers cost one place.
+        let retires = armed.generation.is_last_but_one();
         let generation = armed.generation.next();
         let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation }) else {
             unreachable!("matched as armed above")
         };
-        // At the end of its count a place is retired: 2^32 timers cost one place.
-        if generation == Generation::LAST {
+        if retires {
             self.retired += 1;
         } else {
             self.free.push(index);
@@ -247,15 +246,6 @@ impl<T> Store<T> {
     /// Whether the entry is still in the arming of that number.
     pub(crate) fn is_armed(&self, index: u32, arming: u64) -> bool {
         self.armed(index).is_some_and(|entry| entry.armed == arming)
-    }
-
-    /// Whether the entry is filed in the slot of that tag.
-    #[inline]
-    pub(crate) fn is_at(&self, index: u32, tag: Tag) -> bool {
-        match self.entries.get(index) {
-            Some(Entry::Armed(armed)) => armed.at.is(tag),
-            _ => false,
-        }
     }
 
     #[inline]

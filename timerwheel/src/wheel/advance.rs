@@ -2,9 +2,8 @@
 
 use super::TimerWheel;
 use crate::due::DueEntry;
-use crate::filing::Filing;
 use crate::level::{self, Place};
-use crate::slot::{CHUNK_RECORDS, Chunk, Tag};
+use crate::slot::{Chunk, Slot, Tag};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Empties every slot that the cursor passes or enters on its way to `now`.
@@ -18,9 +17,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if level::same_above::<BITS>(before, now, 0) {
             // Nearly every tick: no slot above the lowest level comes up, and what is not due goes
             // ahead of the cursor.
-            while let Some(place) = self.filing.next_passed(now) {
-                self.empty_slot(place);
-                self.filing.settle(now);
+            while let Some((tick, place)) = self.filing.next_passed(now) {
+                if place == Place::OVERDUE {
+                    self.empty_slot(place);
+                    self.filing.settle(before);
+                } else if let Some(taken) = self.filing.take_tick(place.slot::<BITS>()) {
+                    self.collect_slot(taken);
+                    self.filing.settle_after(tick);
+                }
             }
             self.sort_ahead();
         } else {
@@ -34,31 +38,41 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
-        for level in 0..Filing::<BITS>::levels_passed(before, now) {
-            let mut from = 0;
-            // Each slot once: an entry that had moved to a later deadline may go back into one of
-            // the slots behind, for the next time it comes round.
-            while let Some(slot) = self.filing.passed(level, from, before, now) {
-                self.empty_slot(Place::new::<BITS>(level, slot));
-                from = slot + 1;
-            }
+        let mut levels = self.filing.levels_passed(before, now) | 1;
+        while levels != 0 {
+            let level = levels.trailing_zeros();
+            levels &= levels - 1;
+            self.empty_passed(level, before, now);
             if level == 0 {
                 self.enter_block(before, now);
             }
         }
     }
 
+    /// Each slot once: an entry that had moved to a later deadline may go back into one of the
+    /// slots behind, for the next time it comes round.
+    fn empty_passed(&mut self, level: u32, before: u64, now: u64) {
+        let mut from = 0;
+        while let Some(slot) = self.filing.passed(level, from, before, now) {
+            self.empty_slot(Place::new::<BITS>(level, slot));
+            from = slot + 1;
+        }
+    }
+
     /// What was sorted ahead is of the block after that of `before`.
     fn enter_block(&mut self, before: u64, now: u64) {
-        let next = level::same_above::<BITS>(before, now, 1)
-            && level::digit::<BITS>(now, 1) == level::digit::<BITS>(before, 1) + 1;
+        let next = level::is_in_next_block::<BITS>(before, now)
+            && level::same_above::<BITS>(before, now, 1);
+        if next {
+            self.filing.install();
+        }
         let mut from = 0;
         while let Some((tick, place)) = self.filing.sorted_from(from) {
-            let ahead = next && tick > level::digit::<BITS>(now, 0);
-            if !(ahead && self.filing.install(tick)) {
-                self.empty_slot(place);
-            }
+            self.empty_slot(place);
             from = tick + 1;
+        }
+        if next {
+            self.empty_passed(0, now >> BITS << BITS, now);
         }
     }
 
@@ -74,14 +88,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn sort_chunks_ahead(&mut self, tag: Tag, chunks: u32) {
         for _ in 0..chunks {
             let Some(chunk) = self.filing.chunk_to_sort(self.now) else { return };
-            // As in a cascade: first all look-ups.
-            let mut there = [0; CHUNK_RECORDS];
-            let mut len = 0;
-            for &index in chunk.records() {
-                there[len] = index;
-                len += usize::from(self.store.is_at(index, tag));
-            }
-            for &index in &there[..len] {
+            for &index in &chunk.records {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 if entry.at.is(tag) {
                     let tag = self.filing.file_sorted(self.now, entry.deadline, index);
@@ -93,73 +100,45 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     fn empty_slot(&mut self, place: Place) {
-        let mut taken = self.filing.take(place);
+        let taken = self.filing.take(place);
+        self.collect_slot(taken);
+    }
+
+    /// What a slot holds is due, but for what a slot of a higher level holds for later, and for
+    /// what has moved to a later deadline.
+    #[inline]
+    fn collect_slot(&mut self, mut taken: Slot) {
         let tag = taken.tag();
-        if place.level::<BITS>() == 0 {
-            while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-                self.fire(tag, &chunk);
-            }
-        } else {
-            while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-                self.cascade(tag, &chunk);
-            }
+        while let Some(chunk) = self.filing.next_chunk(&mut taken) {
+            self.collect_chunk(tag, &chunk);
+        }
+        for &index in taken.last_records() {
+            self.collect_record(tag, index);
         }
         self.due.end_slot();
     }
 
-    /// What a slot of the lowest level holds is due, but for what has moved to a later deadline.
-    #[inline]
-    fn fire(&mut self, tag: Tag, chunk: &Chunk) {
-        for &index in chunk.records() {
-            if self.collect_record(tag, index) {
-                self.file_nearer(tag, index);
-            }
+    #[inline(never)]
+    fn collect_chunk(&mut self, tag: Tag, chunk: &Chunk) {
+        for &index in &chunk.records {
+            self.collect_record(tag, index);
         }
     }
 
-    /// First looks all entries of the chunk up, then files those that are not due: the look-ups do
-    /// not depend on each other, so the memory fetches overlap, which they would not between two
-    /// filings. In one loop, a drain of a million timers was slower against all peers of its run.
+    /// Takes a record to the queue, if the entry is filed where it was and due; files it nearer to
+    /// its deadline, if it is not due yet.
     #[inline]
-    fn cascade(&mut self, tag: Tag, chunk: &Chunk) {
-        let mut later = [0; CHUNK_RECORDS];
-        let mut rest = later.iter_mut();
-        for &index in chunk.records() {
-            if self.collect_record(tag, index)
-                && let Some(later) = rest.next()
-            {
-                *later = index;
-            }
-        }
-        let later_len = CHUNK_RECORDS - rest.len();
-        for &index in &later[..later_len] {
-            self.file_nearer(tag, index);
-        }
-    }
-
-    /// Takes a record to the queue, if the entry is filed where it was and due. True if it is not
-    /// due yet: then the caller has to file it.
-    #[inline]
-    fn collect_record(&mut self, tag: Tag, index: u32) -> bool {
-        let Some(entry) = self.store.armed_mut(index) else { return false };
+    fn collect_record(&mut self, tag: Tag, index: u32) {
+        let Some(entry) = self.store.armed_mut(index) else { return };
         if !entry.at.is(tag) {
-            return false;
+            return;
         }
         let deadline = entry.deadline;
-        if deadline > self.now {
-            return true;
-        }
-        entry.at = entry.at.due();
-        self.due.push(DueEntry { deadline, armed: entry.armed, index });
-        false
-    }
-
-    /// Files an entry that is not due, and whose record has been taken; once, if there were two.
-    #[inline]
-    fn file_nearer(&mut self, tag: Tag, index: u32) {
-        let Some(entry) = self.store.armed_mut(index) else { return };
-        if entry.at.is(tag) {
-            entry.at = entry.at.moved(self.filing.file_ahead(self.now, entry.deadline, index));
+        if deadline <= self.now {
+            entry.at = entry.at.due();
+            self.due.push(DueEntry { deadline, armed: entry.armed, index });
+        } else {
+            entry.at = entry.at.moved(self.filing.file_ahead(self.now, deadline, index));
             self.cascaded += 1;
         }
     }

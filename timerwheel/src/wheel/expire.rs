@@ -7,24 +7,20 @@ use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
+    /// Hands the next due entry out if it is a one-shot: that leaves. All else is left to a call.
     #[inline]
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
+        let DueEntry { armed, index, .. } = self.due.front()?;
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
         if self.sweep_is_due() || self.store.free_is_full() {
-            self.make_upkeep();
+            return self.pop_after_upkeep();
         }
-        let DueEntry { armed, index, .. } = self.due.front()?;
-        let mut is_interval = false;
-        let entry = self.store.remove_if(index, |entry| {
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            let is_meant = entry.armed == armed;
-            is_interval = is_meant && entry.at != At::DUE_ONCE;
-            is_meant && !is_interval
-        });
-        let Some(entry) = entry else {
-            return if is_interval { self.pop_interval(index) } else { self.pop_next() };
+        // The arming number is unique, so it proves that the entry is the one collected, and was
+        // neither cancelled nor moved since.
+        let is_meant = |entry: &Armed<T>| entry.armed == armed && entry.at == At::DUE_ONCE;
+        let Some(entry) = self.store.remove_if(index, is_meant) else {
+            return self.pop_other();
         };
         self.due.pop_front();
         self.spend_credit();
@@ -33,19 +29,29 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })
     }
 
-    /// After what was cancelled or moved meanwhile.
     #[cold]
     #[inline(never)]
-    fn pop_next(&mut self) -> Option<Expired<T>> {
-        while let Some(due) = self.due.front() {
-            if self.is_armed(due.index, due.armed) {
-                return self.pop_due();
+    fn pop_after_upkeep(&mut self) -> Option<Expired<T>> {
+        self.make_upkeep();
+        self.pop_due()
+    }
+
+    /// What comes next is an interval, or was cancelled or moved meanwhile.
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<Expired<T>> {
+        while let Some(DueEntry { armed, index, .. }) = self.due.front() {
+            match self.store.armed(index) {
+                Some(entry) if entry.armed == armed => {
+                    let is_interval = entry.at != At::DUE_ONCE;
+                    return if is_interval { self.pop_interval(index) } else { self.pop_due() };
+                }
+                _ => self.due.pop_gone(),
             }
-            self.due.pop_gone();
         }
         None
     }
 
+    /// An interval is armed again first.
     #[inline]
     fn pop_interval(&mut self, index: u32) -> Option<Expired<T>> {
         let (entry, rhythm) = self.store.interval_mut(index)?;
