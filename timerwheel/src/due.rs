@@ -11,6 +11,7 @@ pub(crate) struct DueEntry {
     pub(crate) deadline: u64,
     pub(crate) armed: u64,
     pub(crate) index: u32,
+    pub(crate) is_interval: bool,
 }
 
 impl DueEntry {
@@ -24,7 +25,9 @@ impl DueEntry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Due {
     queue: Vec<DueEntry>,
-    head: usize,
+    /// Entries at the end of the queue that were not handed out yet. It is cleared when the last one
+    /// is.
+    left: usize,
     /// From here on in the order of collecting, not yet of expiry.
     unordered_from: usize,
     /// The part from there has been found out of order.
@@ -47,7 +50,7 @@ impl Due {
     pub(crate) const fn new() -> Self {
         Self {
             queue: Vec::new(),
-            head: 0,
+            left: 0,
             unordered_from: 0,
             unordered: false,
             crossed: false,
@@ -58,13 +61,19 @@ impl Due {
 
     /// Entries that are due and neither cancelled nor moved since.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len() - self.head - self.gone
+        self.left - self.gone
+    }
+
+    /// Where the first entry is that was not handed out yet.
+    #[inline]
+    fn head(&self) -> usize {
+        self.queue.len() - self.left
     }
 
     /// Makes room for what an `advance` collects.
     #[inline]
     pub(crate) fn begin(&mut self) {
-        if self.head * 2 > self.queue.len() {
+        if self.head() > self.left {
             self.close_up();
         }
         self.unordered_from = self.queue.len();
@@ -73,8 +82,7 @@ impl Due {
     /// Moves the queue to the start of its room.
     #[inline(never)]
     fn close_up(&mut self) {
-        self.queue.drain(..self.head);
-        self.head = 0;
+        self.queue.drain(..self.head());
     }
 
     #[inline]
@@ -95,9 +103,10 @@ impl Due {
         if self.unordered {
             self.sort_from(start);
         }
-        if start > self.head && start < self.queue.len() {
+        if self.left > 0 && start < self.queue.len() {
             self.crossed |= self.queue[start - 1] > self.queue[start];
         }
+        self.left += self.queue.len() - start;
         self.unordered_from = self.queue.len();
     }
 
@@ -128,25 +137,24 @@ impl Due {
 
     #[inline(never)]
     fn sort_all(&mut self) {
-        self.queue[self.head..].sort();
+        let head = self.head();
+        self.queue[head..].sort();
         self.crossed = false;
     }
 
     #[inline]
     pub(crate) fn front(&self) -> Option<DueEntry> {
-        // It is cleared when its end is reached, so this is all that is asked of an empty one.
-        if self.queue.is_empty() {
+        if self.left == 0 {
             return None;
         }
-        self.queue.get(self.head).copied()
+        self.queue.get(self.head()).copied()
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) {
-        self.head += 1;
-        if self.head == self.queue.len() {
+        self.left -= 1;
+        if self.left == 0 {
             self.queue.clear();
-            self.head = 0;
             if self.queue.capacity() > KEPT {
                 self.give_back();
             }
@@ -177,11 +185,12 @@ impl Due {
         self.close_up();
         self.queue.retain(is_due);
         self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
+        self.left = self.queue.len();
         self.gone = 0;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {
-        self.queue[self.head..].iter()
+        self.queue[self.head()..].iter()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -62,7 +62,7 @@ mod tests {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(armed);
             // Equal ones among them, and bytes that are all the same in between.
             let deadline = (random >> 60) | ((random >> 50) & 0xff) << 40;
-            entries.push(DueEntry { deadline, armed, index: 0 });
+            entries.push(DueEntry { deadline, armed, index: 0, is_interval: false });
         }
         let mut expected = entries.clone();
         expected.sort_unstable();

@@ -28,7 +28,7 @@ pub(crate) struct Tag(pub(crate) u16);
 impl Tag {
     const EMPTIED: u16 = 1 << 14;
 
-    /// Of the place with that number, which is below 2^14 - 2: what is above says due, see `At`.
+    /// Of the place with that number, which is below 2^14 - 2: the highest says due, see `At`.
     pub(crate) const fn of(place: u16) -> Self {
         debug_assert!(place < Self::EMPTIED - 2);
         Self(place)

@@ -45,15 +45,15 @@ pub(crate) enum Kind {
 
 /// Where an entry is filed, and of which kind it is.
 ///
-/// In one word, with the sign bit for all that is not a one-shot in a slot, so that moving a timer
-/// to a later deadline asks one question.
+/// In one word, where all that is not a one-shot in a slot is at the upper end, so that moving a
+/// timer to a later deadline asks one question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct At(u16);
 
 impl At {
     const INTERVAL: u16 = 1 << 15;
-    /// A one-shot that is due; with the lowest bit set, an interval. No slot has such a tag.
-    pub(crate) const DUE_ONCE: Self = Self(u16::MAX - 1);
+    /// Due. No slot has such a tag.
+    const DUE: u16 = Self::INTERVAL - 1;
 
     /// In the slot of that tag, and nowhere else: a record of the entry in another slot, or from
     /// before the slot was last emptied, stands for nothing.
@@ -65,22 +65,21 @@ impl At {
         }
     }
 
-    /// In another slot; not of one that is due.
+    /// In another slot.
     #[inline]
     pub(crate) const fn moved(self, tag: Tag) -> Self {
-        debug_assert!(!self.is_due());
         Self(tag.0 | (self.0 & Self::INTERVAL))
     }
 
     /// Collected by `advance`, not handed out yet.
     #[inline]
     pub(crate) const fn due(self) -> Self {
-        Self((self.0 >> 15) | Self::DUE_ONCE.0)
+        Self(self.0 | Self::DUE)
     }
 
     #[inline]
     pub(crate) const fn is_due(self) -> bool {
-        self.0 >= Self::DUE_ONCE.0
+        self.0 & Self::DUE == Self::DUE
     }
 
     /// Whether it is filed in the slot of that tag.
@@ -92,16 +91,17 @@ impl At {
     /// A one-shot that is not due: its record may stay where it is when the deadline moves away.
     #[inline]
     pub(crate) const fn may_stay(self) -> bool {
-        self.0 < Self::INTERVAL
+        self.0 < Self::DUE
+    }
+
+    #[inline]
+    pub(crate) const fn is_interval(self) -> bool {
+        self.0 >= Self::INTERVAL
     }
 
     #[inline]
     pub(crate) const fn kind(self) -> Kind {
-        if self.0 < Self::INTERVAL || self.0 == Self::DUE_ONCE.0 {
-            Kind::Once
-        } else {
-            Kind::Interval
-        }
+        if self.is_interval() { Kind::Interval } else { Kind::Once }
     }
 }
 

@@ -127,7 +127,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Takes a record to the queue, if the entry is filed where it was and due; files it nearer to
     /// its deadline, if it is not due yet.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // the loops it is called from are all there is around it
     fn collect_record(&mut self, tag: Tag, index: u32) {
         let Some(entry) = self.store.armed_mut(index) else { return };
         if !entry.at.is(tag) {
@@ -135,8 +136,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         let deadline = entry.deadline;
         if deadline <= self.now {
+            let is_interval = entry.at.is_interval();
             entry.at = entry.at.due();
-            self.due.push(DueEntry { deadline, armed: entry.armed, index });
+            self.due.push(DueEntry { deadline, armed: entry.armed, index, is_interval });
         } else {
             entry.at = entry.at.moved(self.filing.file_ahead(self.now, deadline, index));
             self.cascaded += 1;

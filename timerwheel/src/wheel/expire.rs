@@ -7,10 +7,13 @@ use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
-    /// Hands the next due entry out if it is a one-shot: that leaves. All else is left to a call.
+    /// Hands the next due entry out. A one-shot leaves; all else is left to a call.
     #[inline]
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
-        let DueEntry { armed, index, .. } = self.due.front()?;
+        let DueEntry { armed, index, is_interval, .. } = self.due.front()?;
+        if is_interval {
+            return self.pop_interval(index, armed);
+        }
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
         if self.sweep_is_due() || self.store.free_is_full() {
@@ -18,9 +21,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         // The arming number is unique, so it proves that the entry is the one collected, and was
         // neither cancelled nor moved since.
-        let is_meant = |entry: &Armed<T>| entry.armed == armed && entry.at == At::DUE_ONCE;
-        let Some(entry) = self.store.remove_if(index, is_meant) else {
-            return self.pop_other();
+        let Some(entry) = self.store.remove_if(index, |entry| entry.armed == armed) else {
+            return self.pop_next();
         };
         self.due.pop_front();
         self.spend_credit();
@@ -36,25 +38,26 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.pop_due()
     }
 
-    /// What comes next is an interval, or was cancelled or moved meanwhile.
+    /// After what was cancelled or moved meanwhile.
+    #[cold]
     #[inline(never)]
-    fn pop_other(&mut self) -> Option<Expired<T>> {
-        while let Some(DueEntry { armed, index, .. }) = self.due.front() {
-            match self.store.armed(index) {
-                Some(entry) if entry.armed == armed => {
-                    let is_interval = entry.at != At::DUE_ONCE;
-                    return if is_interval { self.pop_interval(index) } else { self.pop_due() };
-                }
-                _ => self.due.pop_gone(),
+    fn pop_next(&mut self) -> Option<Expired<T>> {
+        while let Some(due) = self.due.front() {
+            if self.is_armed(due.index, due.armed) {
+                return self.pop_due();
             }
+            self.due.pop_gone();
         }
         None
     }
 
     /// An interval is armed again first.
-    #[inline]
-    fn pop_interval(&mut self, index: u32) -> Option<Expired<T>> {
-        let (entry, rhythm) = self.store.interval_mut(index)?;
+    #[inline(never)]
+    fn pop_interval(&mut self, index: u32, armed: u64) -> Option<Expired<T>> {
+        let (entry, rhythm) = match self.store.interval_mut(index) {
+            Some((entry, rhythm)) if entry.armed == armed => (entry, rhythm),
+            _ => return self.pop_next(),
+        };
         // The caller's code runs first: if it panics, the entry is still due and nothing has
         // changed.
         let value = self.clone?(&entry.value);
