@@ -156,23 +156,26 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// Empties a slot. What is sorted ahead of it stays.
-    #[inline]
     pub(crate) fn take(&mut self, place: Place) -> Slot {
-        if let Some(tick) = place.tick_ahead::<BITS>() {
+        let beside = if place == Place::OVERDUE {
+            Some(&mut self.overdue)
+        } else if let Some(tick) = place.tick_ahead::<BITS>() {
             self.ahead.mark(tick, false);
-        } else if place != Place::OVERDUE {
-            self.occupancy.clear(place.level::<BITS>(), place.slot::<BITS>());
-        }
-        let taken = self.slot_mut(place).map_or(Slot::new(place.tag()), Slot::take);
+            self.ahead.slot_mut(tick)
+        } else {
+            let taken = self.take_slot(place.level::<BITS>(), place.slot::<BITS>());
+            return taken.unwrap_or(Slot::new(place.tag()));
+        };
+        let taken = beside.map_or(Slot::new(place.tag()), Slot::take);
         self.count_taken(taken.last_records().len());
         taken
     }
 
-    /// [`take`](Self::take) of the slot of a tick on the lowest level.
+    /// [`take`](Self::take) of a slot of a level.
     #[inline]
-    pub(crate) fn take_tick(&mut self, tick: u32) -> Option<Slot> {
-        let taken = self.levels.first_mut()?[tick as usize % 256].take();
-        self.occupancy.clear(0, tick);
+    pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Option<Slot> {
+        let taken = self.levels.get_mut(level as usize)?[slot as usize % 256].take();
+        self.occupancy.clear(level, slot);
         self.count_taken(taken.last_records().len());
         Some(taken)
     }
@@ -264,7 +267,12 @@ impl<const BITS: u32> Filing<BITS> {
     /// The slot that comes first, and where it is.
     #[inline]
     pub(crate) fn first(&self) -> Option<(Place, &Slot)> {
-        Some((self.next_place, self.slot(self.next_place)?))
+        let place = self.next_place;
+        // The places beside the levels are above all of them.
+        match self.levels.get(place.level::<BITS>() as usize) {
+            Some(level) => Some((place, &level[place.slot::<BITS>() as usize % 256])),
+            None => (place == Place::OVERDUE).then_some((place, &self.overdue)),
+        }
     }
 
     /// The slot at a place, if anything was ever filed in its level.

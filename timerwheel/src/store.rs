@@ -223,7 +223,7 @@ impl<T> Store<T> {
         }
         // At the end of its count a place is retired: 2^32 timers cost one place.
         let retires = armed.generation.is_last_but_one();
-        let generation = armed.generation.next();
+        let generation = if retires { Generation::LAST } else { armed.generation.next() };
         let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation }) else {
             unreachable!("matched as armed above")
         };

@@ -34,7 +34,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Whether some of what belongs to a slot is sorted ahead.
     pub(crate) fn is_sorted_ahead(&self, now: u64, place: Place) -> bool {
-        !self.ahead.is_empty() && Self::next_block(now) == Some(place)
+        self.has_sorted() && Self::next_block(now) == Some(place)
     }
 
     /// The slot to sort ahead, and how many of its chunks now, so that it is done in time.
@@ -78,6 +78,12 @@ impl<const BITS: u32> Filing<BITS> {
             return tag;
         }
         self.file_ahead(now, deadline, index)
+    }
+
+    /// Whether anything is sorted ahead.
+    #[inline]
+    pub(crate) fn has_sorted(&self) -> bool {
+        !self.ahead.is_empty()
     }
 
     /// The first place at or after `from` that is sorted ahead.

@@ -21,7 +21,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 if place == Place::OVERDUE {
                     self.empty_slot(place);
                     self.filing.settle(before);
-                } else if let Some(taken) = self.filing.take_tick(place.slot::<BITS>()) {
+                } else if let Some(taken) = self.filing.take_slot(0, place.slot::<BITS>()) {
                     self.collect_slot(taken);
                     self.filing.settle_after(tick);
                 }
@@ -38,28 +38,35 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
-        let mut levels = self.filing.levels_passed(before, now) | 1;
+        let mut levels = self.filing.levels_passed(before, now);
+        if levels & 1 == 1 {
+            self.empty_passed(0, before, now);
+        }
+        if self.filing.has_sorted() {
+            self.enter_block(before, now);
+        }
+        levels &= !1;
         while levels != 0 {
-            let level = levels.trailing_zeros();
+            self.empty_passed(levels.trailing_zeros(), before, now);
             levels &= levels - 1;
-            self.empty_passed(level, before, now);
-            if level == 0 {
-                self.enter_block(before, now);
-            }
         }
     }
 
     /// Each slot once: an entry that had moved to a later deadline may go back into one of the
     /// slots behind, for the next time it comes round.
+    #[inline]
     fn empty_passed(&mut self, level: u32, before: u64, now: u64) {
         let mut from = 0;
         while let Some(slot) = self.filing.passed(level, from, before, now) {
-            self.empty_slot(Place::new::<BITS>(level, slot));
+            if let Some(taken) = self.filing.take_slot(level, slot) {
+                self.collect_slot(taken);
+            }
             from = slot + 1;
         }
     }
 
     /// What was sorted ahead is of the block after that of `before`.
+    #[inline(never)]
     fn enter_block(&mut self, before: u64, now: u64) {
         let next = level::is_in_next_block::<BITS>(before, now)
             && level::same_above::<BITS>(before, now, 1);
