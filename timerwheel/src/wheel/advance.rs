@@ -93,16 +93,19 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline(never)]
     fn sort_chunks_ahead(&mut self, tag: Tag, chunks: u32) {
+        let now = self.now;
         for _ in 0..chunks {
-            let Some(chunk) = self.filing.chunk_to_sort(self.now) else { return };
+            let Some(chunk) = self.filing.chunk_to_sort(now) else { return };
+            let mut sorted = 0;
             for &index in &chunk.records {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 if entry.at.is(tag) {
-                    let tag = self.filing.file_sorted(self.now, entry.deadline, index);
+                    let tag = self.filing.file_sorted(now, entry.deadline, index);
                     entry.at = entry.at.moved(tag);
-                    self.cascaded += 1;
+                    sorted += 1;
                 }
             }
+            self.cascaded += sorted;
         }
     }
 

@@ -8,7 +8,8 @@ use crate::store::{Armed, At, Kind};
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
     /// Hands the next due entry out. A one-shot leaves; all else is left to a call.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as `pop_expired`
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
         let DueEntry { armed, index, is_interval, .. } = self.due.front()?;
         if is_interval {
