@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::ahead::Ahead;
 use crate::level::{self, Occupancy, Place};
-use crate::slot::{self, Chunk, Level, Pool, Slot, Tag};
+use crate::slot::{self, Chunk, Level, Pool, Slot, Tag, Taken};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Filing<const BITS: u32> {
@@ -156,34 +156,33 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// Empties a slot. What is sorted ahead of it stays.
-    pub(crate) fn take(&mut self, place: Place) -> Slot {
-        let beside = if place == Place::OVERDUE {
-            Some(&mut self.overdue)
-        } else if let Some(tick) = place.tick_ahead::<BITS>() {
+    pub(crate) fn take(&mut self, place: Place) -> Taken {
+        if let Some(tick) = place.tick_ahead::<BITS>() {
             self.ahead.mark(tick, false);
-            self.ahead.slot_mut(tick)
-        } else {
-            let taken = self.take_slot(place.level::<BITS>(), place.slot::<BITS>());
-            return taken.unwrap_or(Slot::new(place.tag()));
-        };
-        let taken = beside.map_or(Slot::new(place.tag()), Slot::take);
+        } else if place != Place::OVERDUE {
+            self.occupancy.clear(place.level::<BITS>(), place.slot::<BITS>());
+        }
+        let taken = self.slot_mut(place).map_or(Taken::nothing(place.tag()), Slot::take);
         self.count_taken(taken.last_records().len());
         taken
     }
 
     /// [`take`](Self::take) of a slot of a level.
     #[inline]
-    pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Option<Slot> {
-        let taken = self.levels.get_mut(level as usize)?[slot as usize % 256].take();
+    pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Taken {
         self.occupancy.clear(level, slot);
+        let taken = match self.levels.get_mut(level as usize) {
+            Some(level) => level[slot as usize % 256].take(),
+            None => Taken::nothing(Place::OVERDUE.tag()),
+        };
         self.count_taken(taken.last_records().len());
-        Some(taken)
+        taken
     }
 
     /// The next records of a slot that was taken, those in the slot itself aside.
     #[inline]
-    pub(crate) fn next_chunk(&mut self, taken: &mut Slot) -> Option<Chunk> {
-        let chunk = taken.pop_chunk(&mut self.pool)?;
+    pub(crate) fn next_chunk(&mut self, taken: &mut Taken) -> Option<Chunk> {
+        let chunk = taken.next_chunk(&mut self.pool)?;
         self.count_taken(chunk.records.len());
         Some(chunk)
     }

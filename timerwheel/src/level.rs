@@ -127,7 +127,7 @@ pub(crate) const fn ticks_of<const BITS: u32>(level: u32) -> u64 {
 /// One bit per slot: which slots hold records.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupancy {
-    /// One bit per level that has any.
+    /// One bit per level that has any; and maybe of one that has none any more.
     levels: u64,
     slots: Vec<SlotBits>,
 }
@@ -157,10 +157,8 @@ impl Occupancy {
 
     #[inline]
     pub(crate) fn clear(&mut self, level: u32, slot: u32) {
-        let bits = &mut self.slots[level as usize];
-        bits[slot as usize / 64] &= !(1 << (slot % 64));
-        if *bits == [0; 4] {
-            self.levels &= !(1 << level);
+        if let Some(bits) = self.slots.get_mut(level as usize) {
+            bits[slot as usize / 64 % 4] &= !(1 << (slot % 64));
         }
     }
 
@@ -170,15 +168,21 @@ impl Occupancy {
             .is_some_and(|bits| bits[slot as usize / 64] >> (slot % 64) & 1 == 1)
     }
 
-    /// The slot that comes first, seen from `now`: all that are occupied are ahead of it.
+    /// The slot that comes first, seen from `now`: all that are occupied are ahead of it. Forgets
+    /// the levels that have none any more.
     #[inline]
-    pub(crate) fn first<const BITS: u32>(&self, now: u64) -> Option<(u32, u32)> {
-        let level = self.levels.trailing_zeros();
-        let bits = self.slots.get(level as usize)?;
-        Some((level, first_bit_from(bits, digit::<BITS>(now, level))?))
+    pub(crate) fn first<const BITS: u32>(&mut self, now: u64) -> Option<(u32, u32)> {
+        while self.levels != 0 {
+            let level = self.levels.trailing_zeros();
+            if let Some(slot) = self.slot_from(level, digit::<BITS>(now, level)) {
+                return Some((level, slot));
+            }
+            self.levels &= self.levels - 1;
+        }
+        None
     }
 
-    /// The levels that have any, one bit each.
+    /// The levels that have any, one bit each; and maybe some that have none any more.
     pub(crate) fn levels(&self) -> u64 {
         self.levels
     }
@@ -187,7 +191,7 @@ impl Occupancy {
     pub(crate) fn swap_lowest(&mut self, bits: &mut SlotBits) {
         if let Some(lowest) = self.slots.first_mut() {
             core::mem::swap(lowest, bits);
-            self.levels = (self.levels & !1) | u64::from(*lowest != [0; 4]);
+            self.levels |= 1;
         }
     }
 
@@ -275,7 +279,7 @@ mod tests {
             bits.set(level, slot);
         }
         let mut seen = alloc::vec![];
-        let mut at = bits.first::<8>(0);
+        let mut at = bits.next_from(0, 0);
         while let Some((level, slot)) = at {
             seen.push((level, slot));
             at = bits.next_from(level, slot + 1);

@@ -192,8 +192,9 @@ impl Slot {
 
     /// Leaves an empty slot behind.
     #[inline]
-    pub(crate) fn take(&mut self) -> Self {
-        let taken = self.clone();
+    pub(crate) fn take(&mut self) -> Taken {
+        let taken =
+            Taken { records: self.records, head: self.head, tag: self.tag, len: self.len };
         self.earliest_deadline = u64::MAX;
         self.earliest_index = NIL;
         self.head = NIL;
@@ -258,12 +259,6 @@ impl Slot {
         Some(chunk)
     }
 
-    /// The records of the slot itself.
-    #[inline]
-    pub(crate) fn last_records(&self) -> &[Record] {
-        &self.records[..(self.len as usize).min(CHUNK_RECORDS)]
-    }
-
     /// All records, first to last.
     pub(crate) fn records<'a>(&'a self, pool: &'a Pool) -> impl Iterator<Item = Record> + use<'a> {
         let mut next = self.head;
@@ -272,7 +267,46 @@ impl Slot {
             next = chunk.next;
             Some(&chunk.records)
         });
-        chunks.flatten().chain(self.last_records()).copied()
+        chunks.flatten().chain(&self.records[..self.len as usize]).copied()
+    }
+}
+
+/// What was in a slot.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    records: [Record; CHUNK_RECORDS],
+    head: u32,
+    tag: Tag,
+    len: u16,
+}
+
+impl Taken {
+    /// Of a slot that is not there.
+    pub(crate) const fn nothing(tag: Tag) -> Self {
+        Self { records: [NIL; CHUNK_RECORDS], head: NIL, tag, len: 0 }
+    }
+
+    /// What the entries filed there say.
+    #[inline]
+    pub(crate) fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// The records of the next chunk; those of the slot itself come after the last.
+    #[inline]
+    pub(crate) fn next_chunk(&mut self, pool: &mut Pool) -> Option<Chunk> {
+        if self.head == NIL {
+            return None;
+        }
+        let chunk = pool.give_back(self.head);
+        self.head = chunk.next;
+        Some(chunk)
+    }
+
+    /// The records of the slot itself.
+    #[inline]
+    pub(crate) fn last_records(&self) -> &[Record] {
+        &self.records[..(self.len as usize).min(CHUNK_RECORDS)]
     }
 }
 
@@ -316,7 +350,7 @@ mod tests {
             let mut taken = slot.take();
             assert!(slot.is_empty() && slot.tag() != taken.tag());
             let mut out = Vec::new();
-            while let Some(chunk) = taken.pop_chunk(&mut pool) {
+            while let Some(chunk) = taken.next_chunk(&mut pool) {
                 out.extend_from_slice(&chunk.records);
             }
             out.extend_from_slice(taken.last_records());

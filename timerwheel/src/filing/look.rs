@@ -9,7 +9,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// ahead of a slot after it.
     pub(crate) fn occupied(&self, now: u64) -> impl Iterator<Item = (Place, u64, &Slot)> {
         let overdue = (!self.overdue.is_empty()).then_some((Place::OVERDUE, 0, &self.overdue));
-        let mut at = self.occupancy.first::<BITS>(now);
+        let mut at = self.occupancy.next_from(0, 0);
         let ahead = core::iter::from_fn(move || {
             let (level, slot) = at?;
             at = self.occupancy.next_from(level, slot + 1);
@@ -71,9 +71,9 @@ impl<const BITS: u32> Filing<BITS> {
                 "slot {number} of level {level} is not ahead of {now}"
             );
         }
-        let levels = (0..64).filter(|level| self.occupancy.levels() >> level & 1 == 1);
-        let occupied = levels.map(|level| self.occupancy.slot_from(level, 0));
-        assert!(occupied.clone().all(|slot| slot.is_some()), "a level that is marked has slots");
+        let has_slots = |level: &u32| self.occupancy.slot_from(*level, 0).is_some();
+        let is_marked = |level| self.occupancy.levels() >> level & 1 == 1;
+        assert!((0..64).filter(has_slots).all(is_marked), "a level that has slots is marked");
         for tick in 0..self.ahead.len() {
             let (marked, slot) = (self.ahead.next_from(tick) == Some(tick), self.ahead.slot(tick));
             assert_eq!(marked, slot.is_some_and(|slot| !slot.is_empty()), "tick {tick} ahead");

@@ -3,7 +3,7 @@
 use super::TimerWheel;
 use crate::due::DueEntry;
 use crate::level::{self, Place};
-use crate::slot::{Chunk, Slot, Tag};
+use crate::slot::{Chunk, Tag, Taken};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Empties every slot that the cursor passes or enters on its way to `now`.
@@ -15,18 +15,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let before = core::mem::replace(&mut self.now, now);
         self.due.begin();
         if level::same_above::<BITS>(before, now, 0) {
-            // Nearly every tick: no slot above the lowest level comes up, and what is not due goes
-            // ahead of the cursor.
-            while let Some((tick, place)) = self.filing.next_passed(now) {
-                if place == Place::OVERDUE {
-                    self.empty_slot(place);
-                    self.filing.settle(before);
-                } else if let Some(taken) = self.filing.take_slot(0, place.slot::<BITS>()) {
-                    self.collect_slot(taken);
-                    self.filing.settle_after(tick);
-                }
-            }
-            self.sort_ahead();
+            self.collect_ticks(before, now);
         } else {
             self.collect_levels(before, now);
             self.filing.settle(now);
@@ -34,6 +23,24 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.due.end();
     }
 
+    /// Nearly every tick: no slot above the lowest level comes up, and what is not due goes ahead
+    /// of the cursor.
+    #[inline]
+    fn collect_ticks(&mut self, before: u64, now: u64) {
+        while let Some((tick, place)) = self.filing.next_passed(now) {
+            if place == Place::OVERDUE {
+                self.empty_slot(place);
+                self.filing.settle(before);
+            } else {
+                let taken = self.filing.take_slot(0, place.slot::<BITS>());
+                self.collect_slot(taken);
+                self.filing.settle_after(tick);
+            }
+        }
+        self.sort_ahead();
+    }
+
+    #[inline(never)]
     fn collect_levels(&mut self, before: u64, now: u64) {
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
@@ -58,9 +65,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn empty_passed(&mut self, level: u32, before: u64, now: u64) {
         let mut from = 0;
         while let Some(slot) = self.filing.passed(level, from, before, now) {
-            if let Some(taken) = self.filing.take_slot(level, slot) {
-                self.collect_slot(taken);
-            }
+            self.empty_slot_of(level, slot);
             from = slot + 1;
         }
     }
@@ -99,9 +104,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             let mut sorted = 0;
             for &index in &chunk.records {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
-                if entry.at.is(tag) {
-                    let tag = self.filing.file_sorted(now, entry.deadline, index);
-                    entry.at = entry.at.moved(tag);
+                let at = entry.at;
+                if at.is(tag) {
+                    entry.at = at.moved(self.filing.file_sorted(now, entry.deadline, index));
                     sorted += 1;
                 }
             }
@@ -109,6 +114,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
+    #[inline(never)]
+    fn empty_slot_of(&mut self, level: u32, slot: u32) {
+        let taken = self.filing.take_slot(level, slot);
+        self.collect_slot(taken);
+    }
+
+    #[inline(never)]
     fn empty_slot(&mut self, place: Place) {
         let taken = self.filing.take(place);
         self.collect_slot(taken);
@@ -116,8 +128,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// What a slot holds is due, but for what a slot of a higher level holds for later, and for
     /// what has moved to a later deadline.
-    #[inline]
-    fn collect_slot(&mut self, mut taken: Slot) {
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // most slots hold one or two
+    fn collect_slot(&mut self, mut taken: Taken) {
         let tag = taken.tag();
         while let Some(chunk) = self.filing.next_chunk(&mut taken) {
             self.collect_chunk(tag, &chunk);
@@ -141,16 +154,16 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // the loops it is called from are all there is around it
     fn collect_record(&mut self, tag: Tag, index: u32) {
         let Some(entry) = self.store.armed_mut(index) else { return };
-        if !entry.at.is(tag) {
+        let (at, deadline) = (entry.at, entry.deadline);
+        if !at.is(tag) {
             return;
         }
-        let deadline = entry.deadline;
         if deadline <= self.now {
-            let is_interval = entry.at.is_interval();
-            entry.at = entry.at.due();
+            let is_interval = at.is_interval();
+            entry.at = at.due();
             self.due.push(DueEntry { deadline, armed: entry.armed, index, is_interval });
         } else {
-            entry.at = entry.at.moved(self.filing.file_ahead(self.now, deadline, index));
+            entry.at = at.moved(self.filing.file_ahead(self.now, deadline, index));
             self.cascaded += 1;
         }
     }
