@@ -118,7 +118,8 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// [`file`](Self::file) when the slot is not there, is empty or has to move its records to a
     /// chunk first.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // one of nine timers is armed this way
     pub(crate) fn file_anyhow(&mut self, now: u64, deadline: u64, index: u32) -> Tag {
         self.records += 1;
         if deadline <= now {
