@@ -225,12 +225,21 @@ impl<const BITS: u32> Filing<BITS> {
         !self.overdue.is_empty()
     }
 
-    /// The first slot of `level` at or after `from` that the cursor passes or enters when it goes
-    /// from `before` to `now`.
-    pub(crate) fn passed(&self, level: u32, from: u32, before: u64, now: u64) -> Option<u32> {
-        let slot = self.occupancy.slot_from(level, from)?;
-        let all = !level::same_above::<BITS>(before, now, level);
-        (all || slot <= level::digit::<BITS>(now, level)).then_some(slot)
+    /// The first slot of `level` at or after `from` that holds anything.
+    #[inline]
+    pub(crate) fn next_slot(&self, level: u32, from: u32) -> Option<u32> {
+        self.occupancy.slot_from(level, from)
+    }
+
+    /// The last slot of `level` that the cursor passes or enters when it goes from `before` to
+    /// `now`.
+    #[inline]
+    pub(crate) fn last_passed(level: u32, before: u64, now: u64) -> u32 {
+        if level::same_above::<BITS>(before, now, level) {
+            level::digit::<BITS>(now, level)
+        } else {
+            level::slots::<BITS>() - 1
+        }
     }
 
     /// The levels whose slots can be passed on the way from `before` to `now`, one bit each, of

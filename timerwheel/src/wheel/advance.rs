@@ -2,6 +2,7 @@
 
 use super::TimerWheel;
 use crate::due::DueEntry;
+use crate::filing::Filing;
 use crate::level::{self, Place};
 use crate::slot::{Chunk, Tag, Taken};
 
@@ -40,21 +41,21 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.sort_ahead();
     }
 
-    #[inline(never)]
+    #[inline]
     fn collect_levels(&mut self, before: u64, now: u64) {
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
         let mut levels = self.filing.levels_passed(before, now);
-        if levels & 1 == 1 {
-            self.empty_passed(0, before, now);
-        }
-        if self.filing.has_sorted() {
+        if levels & 1 == 0 && self.filing.has_sorted() {
             self.enter_block(before, now);
         }
-        levels &= !1;
         while levels != 0 {
-            self.empty_passed(levels.trailing_zeros(), before, now);
+            let level = levels.trailing_zeros();
+            self.empty_passed(level, before, now);
+            if level == 0 && self.filing.has_sorted() {
+                self.enter_block(before, now);
+            }
             levels &= levels - 1;
         }
     }
@@ -63,9 +64,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// slots behind, for the next time it comes round.
     #[inline]
     fn empty_passed(&mut self, level: u32, before: u64, now: u64) {
+        let last = Filing::<BITS>::last_passed(level, before, now);
         let mut from = 0;
-        while let Some(slot) = self.filing.passed(level, from, before, now) {
-            self.empty_slot_of(level, slot);
+        while from <= last
+            && let Some(slot) = self.filing.next_slot(level, from)
+            && slot <= last
+        {
+            let taken = self.filing.take_slot(level, slot);
+            self.collect_slot(taken);
             from = slot + 1;
         }
     }
@@ -83,8 +89,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.empty_slot(place);
             from = tick + 1;
         }
-        if next {
-            self.empty_passed(0, now >> BITS << BITS, now);
+        while next
+            && let Some(tick) = self.filing.next_slot(0, 0)
+            && tick <= level::digit::<BITS>(now, 0)
+        {
+            self.empty_slot(Place::new::<BITS>(0, tick));
         }
     }
 
@@ -112,12 +121,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             }
             self.cascaded += sorted;
         }
-    }
-
-    #[inline(never)]
-    fn empty_slot_of(&mut self, level: u32, slot: u32) {
-        let taken = self.filing.take_slot(level, slot);
-        self.collect_slot(taken);
     }
 
     #[inline(never)]
