@@ -25,8 +25,10 @@ impl DueEntry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Due {
     queue: Vec<DueEntry>,
-    /// Entries at the end of the queue that were not handed out yet. It is cleared when the last one
-    /// is.
+    /// Where the first entry is that was not handed out yet.
+    head: usize,
+    /// Entries from there on: all that is asked when there is none. The queue is cleared when the
+    /// last one is handed out.
     left: usize,
     /// From here on in the order of collecting, not yet of expiry.
     unordered_from: usize,
@@ -50,6 +52,7 @@ impl Due {
     pub(crate) const fn new() -> Self {
         Self {
             queue: Vec::new(),
+            head: 0,
             left: 0,
             unordered_from: 0,
             unordered: false,
@@ -64,16 +67,10 @@ impl Due {
         self.left - self.gone
     }
 
-    /// Where the first entry is that was not handed out yet.
-    #[inline]
-    fn head(&self) -> usize {
-        self.queue.len() - self.left
-    }
-
     /// Makes room for what an `advance` collects.
     #[inline]
     pub(crate) fn begin(&mut self) {
-        if self.head() > self.left {
+        if self.head > self.left {
             self.close_up();
         }
         self.unordered_from = self.queue.len();
@@ -82,7 +79,8 @@ impl Due {
     /// Moves the queue to the start of its room.
     #[inline(never)]
     fn close_up(&mut self) {
-        self.queue.drain(..self.head());
+        self.queue.drain(..self.head);
+        self.head = 0;
     }
 
     #[inline]
@@ -137,8 +135,7 @@ impl Due {
 
     #[inline(never)]
     fn sort_all(&mut self) {
-        let head = self.head();
-        self.queue[head..].sort();
+        self.queue[self.head..].sort();
         self.crossed = false;
     }
 
@@ -147,13 +144,15 @@ impl Due {
         if self.left == 0 {
             return None;
         }
-        self.queue.get(self.head()).copied()
+        self.queue.get(self.head).copied()
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) {
+        self.head += 1;
         self.left -= 1;
         if self.left == 0 {
+            self.head = 0;
             self.queue.clear();
             if self.queue.capacity() > KEPT {
                 self.give_back();
@@ -190,7 +189,7 @@ impl Due {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {
-        self.queue[self.head()..].iter()
+        self.queue[self.head..].iter()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -79,7 +79,7 @@ impl At {
 
     #[inline]
     pub(crate) const fn is_due(self) -> bool {
-        self.0 & Self::DUE == Self::DUE
+        self.0 | Self::INTERVAL == u16::MAX
     }
 
     /// Whether it is filed in the slot of that tag.

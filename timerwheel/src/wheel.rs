@@ -196,7 +196,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return None;
         }
         // What is rare is left to calls in tail position, so that the rest calls and saves nothing.
-        if self.sweep_is_due() || self.store.free_is_full() {
+        if self.spend_credit() || self.store.free_is_full() {
             return self.cancel_after_upkeep(handle);
         }
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
@@ -204,7 +204,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let Some(entry) = self.store.remove_if(handle.index, is_filed) else {
             return self.cancel_due(handle);
         };
-        self.spend_credit();
         Some(entry.value)
     }
 

@@ -63,11 +63,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         if before.is_due() {
             self.left_the_queue();
-        } else {
-            self.spend_credit();
-            if self.sweep_is_due() {
-                self.look_at_the_balance();
-            }
+        } else if self.spend_credit() {
+            self.look_at_the_balance();
         }
         true
     }
@@ -95,7 +92,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     pub(super) fn cancel_due(&mut self, handle: TimerHandle) -> Option<T> {
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
         let entry = self.store.remove_if(handle.index, is_meant)?;
-        self.spend_credit();
         self.left_the_queue();
         Some(entry.value)
     }

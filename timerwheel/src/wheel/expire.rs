@@ -17,7 +17,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
-        if self.sweep_is_due() || self.store.free_is_full() {
+        if self.spend_credit() || self.store.free_is_full() {
             return self.pop_after_upkeep();
         }
         // The arming number is unique, so it proves that the entry is the one collected, and was
@@ -26,7 +26,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return self.pop_next();
         };
         self.due.pop_front();
-        self.spend_credit();
         let Armed { value, generation, deadline, .. } = entry;
         let handle = TimerHandle { wheel: self.id, index, generation };
         Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })

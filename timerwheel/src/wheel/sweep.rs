@@ -39,10 +39,12 @@ impl Sweep {
 }
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
-    /// There is a record of nobody more, or a timer less to measure them by.
+    /// There may be a record of nobody more, or a timer less to measure them by. True if it is time
+    /// to look at how many there are.
     #[inline]
-    pub(super) fn spend_credit(&mut self) {
+    pub(super) fn spend_credit(&mut self) -> bool {
         self.sweep.credit -= 1;
+        self.sweep.credit < 0
     }
 
     /// It is time to look at how many records of nobody there are.
