@@ -193,8 +193,7 @@ impl Slot {
     /// Leaves an empty slot behind.
     #[inline]
     pub(crate) fn take(&mut self) -> Taken {
-        let taken =
-            Taken { records: self.records, head: self.head, tag: self.tag, len: self.len };
+        let taken = Taken { records: self.records, head: self.head, tag: self.tag, len: self.len };
         self.earliest_deadline = u64::MAX;
         self.earliest_index = NIL;
         self.head = NIL;
@@ -340,7 +339,7 @@ mod tests {
             for record in 0..len {
                 let in_place = slot.clone().push_in_place(record, 7);
                 assert_eq!(slot.push(record, 7, &mut pool), Tag::of(3));
-                let first_or_no_room = record as usize % CHUNK_RECORDS == 0;
+                let first_or_no_room = (record as usize).is_multiple_of(CHUNK_RECORDS);
                 assert_eq!(in_place, (!first_or_no_room).then_some(Tag::of(3)));
             }
             let chunks = len.saturating_sub(1) as usize / CHUNK_RECORDS;

@@ -7,7 +7,7 @@
 //!           /    |     \
 //!      Store  Filing    Due        entries by number · records by slot · collected, in order
 //!      /   \   /  |   \
-//!   Free    | Slot | Occupancy     free numbers · chunks of records · one bit per slot
+//!   Free    | Slot | Occupancy     free numbers · records, the last nine in the slot · a bit per slot
 //!           |    Ahead             the next slot of level 1, sorted by tick ahead of time
 //!        Segments                  grow without copying
 //! ```
