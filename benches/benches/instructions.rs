@@ -35,8 +35,8 @@ const BOUNDS: [(Workload, f64); 14] = [
     (Workload::IdleAdvance, 13.0),   // 8
     (Workload::Interval, 231.0),     // 90
     (Workload::Mixed, 171.0),        // 88
-    (Workload::NextDeadline, 154.0), // 70
-    (Workload::Sparse, 714.0),       // 400
+    (Workload::NextDeadline, 117.0), // 70
+    (Workload::Sparse, 678.0),       // 400
     (Workload::OneAdvance, 248.0),   // 250
     (Workload::SingleDuration, 362.0),
     (Workload::Timeouts, 210.0),
