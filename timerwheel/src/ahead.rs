@@ -2,7 +2,7 @@
 //!
 //! At a million timers within a minute such a slot holds four thousand. To move them all in the
 //! tick that enters it is a pause of a third of a millisecond; so those that are in it by now are
-//! moved a few chunks at a time, whenever an `advance` of the block before has something to do
+//! moved a few sets at a time, whenever an `advance` of the block before has something to do
 //! anyway. They are still of that slot: its bit, its start and the note of its earliest entry stand
 //! for them as well, and what is armed meanwhile goes into it as ever.
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::ahead::Ahead;
 use crate::level::{self, Occupancy, Place};
-use crate::slot::{self, Chunk, Level, Pool, Slot, Tag, Taken};
+use crate::slot::{self, Level, Pool, Record, SET, Slot, Tag, Taken};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Filing<const BITS: u32> {
@@ -182,10 +182,10 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// The next records of a slot that was taken, those in the slot itself aside.
     #[inline]
-    pub(crate) fn next_chunk(&mut self, taken: &mut Taken) -> Option<Chunk> {
-        let chunk = taken.next_chunk(&mut self.pool)?;
-        self.count_taken(chunk.records.len());
-        Some(chunk)
+    pub(crate) fn next_set(&mut self, taken: &mut Taken) -> Option<[Record; SET]> {
+        let set = taken.next_set(&mut self.pool)?;
+        self.count_taken(SET);
+        Some(set)
     }
 
     #[inline]

@@ -41,26 +41,34 @@ impl Tag {
     }
 }
 
-/// Records in a chunk, and in a slot itself.
-pub(crate) const CHUNK_RECORDS: usize = 9;
+/// Records in a slot itself, which go to a chunk together.
+pub(crate) const SET: usize = 9;
+
+/// Sets in a chunk: as many as two cache lines next to each other hold.
+const SETS: u32 = 3;
 
 /// No chunk.
 const NIL: u32 = u32::MAX;
 
-/// Chunks in a page of the pool: 1.25 KiB.
-const PAGE: usize = 32;
+/// Chunks in a page of the pool: 2 KiB.
+const PAGE: usize = 16;
 
 /// Records that a slot itself has no more room for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Chunk {
+#[repr(align(64))]
+struct Chunk {
     next: u32,
-    pub(crate) records: [Record; CHUNK_RECORDS],
+    sets: [[Record; SET]; SETS as usize],
+}
+
+impl Chunk {
+    const EMPTY: Self = Self { next: NIL, sets: [[NIL; SET]; SETS as usize] };
 }
 
 /// The chunks of all slots of a wheel. Grows by pages: what is there is never copied.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    pages: Segments<Chunk, PAGE>,
+    chunks: Segments<Chunk, PAGE>,
     /// Chunks that were given back, linked.
     free: u32,
     /// The first chunk that was never used.
@@ -70,7 +78,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { pages: Segments::new(), free: NIL, fresh: 0, in_use: 0 }
+        Self { chunks: Segments::new(), free: NIL, fresh: 0, in_use: 0 }
     }
 
     /// Chunks that slots hold.
@@ -79,41 +87,107 @@ impl Pool {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.pages.heap_bytes()
+        self.chunks.heap_bytes()
     }
 
-    /// A chunk for these records, the last one of its slot.
+    /// A chunk, the last one of its slot.
     #[inline]
-    fn take(&mut self, records: [Record; CHUNK_RECORDS]) -> u32 {
+    fn take(&mut self) -> u32 {
         if self.free == NIL {
             self.free = self.fresh();
         }
         self.in_use += 1;
         let chunk = self.free;
-        let place = &mut self.pages[chunk];
-        self.free = place.next;
-        *place = Chunk { next: NIL, records };
+        self.free = core::mem::replace(&mut self.chunks[chunk].next, NIL);
         chunk
     }
 
     #[inline(never)]
     fn fresh(&mut self) -> u32 {
-        if self.fresh as usize == self.pages.len() {
-            self.pages.grow(|| Chunk { next: NIL, records: [NIL; CHUNK_RECORDS] });
+        if self.fresh as usize == self.chunks.len() {
+            self.chunks.grow(|| Chunk::EMPTY);
         }
         self.fresh += 1;
         self.fresh - 1
     }
 
-    /// Takes the records of a chunk out, and says which one is next.
+    /// Says which one was next.
     #[inline]
-    fn give_back(&mut self, chunk: u32) -> Chunk {
+    fn give_back(&mut self, chunk: u32) -> u32 {
         let free = core::mem::replace(&mut self.free, chunk);
         self.in_use -= 1;
-        let place = &mut self.pages[chunk];
-        let taken = *place;
-        place.next = free;
-        taken
+        core::mem::replace(&mut self.chunks[chunk].next, free)
+    }
+}
+
+/// The sets of records that are in chunks, one after the other.
+#[derive(Clone, Debug)]
+struct Chain {
+    /// The first chunk and the last one.
+    head: u32,
+    tail: u32,
+    /// Sets in the chain, times four, and how many of the first chunk were taken out: in one word,
+    /// so that a slot is no more than a cache line.
+    count: u32,
+}
+
+impl Chain {
+    const EMPTY: Self = Self { head: NIL, tail: NIL, count: 0 };
+
+    #[inline]
+    fn sets(&self) -> u32 {
+        self.count / 4
+    }
+
+    #[inline]
+    fn taken(&self) -> u32 {
+        self.count % 4
+    }
+
+    fn push(&mut self, set: [Record; SET], pool: &mut Pool) {
+        let place = (self.taken() + self.sets()) % SETS;
+        if place == 0 {
+            let chunk = pool.take();
+            if self.sets() == 0 {
+                self.head = chunk;
+            } else {
+                pool.chunks[self.tail].next = chunk;
+            }
+            self.tail = chunk;
+        }
+        pool.chunks[self.tail].sets[place as usize] = set;
+        self.count += 4;
+    }
+
+    #[inline]
+    fn pop(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+        if self.count == 0 {
+            return None;
+        }
+        let (sets, taken) = (self.sets() - 1, self.taken());
+        let set = pool.chunks[self.head].sets[(taken % SETS) as usize];
+        if sets == 0 || taken + 1 == SETS {
+            self.head = pool.give_back(self.head);
+            self.count = sets * 4;
+        } else {
+            self.count = sets * 4 + taken + 1;
+        }
+        Some(set)
+    }
+
+    /// Chunks that it holds.
+    fn chunks(&self) -> u32 {
+        (self.taken() + self.sets()).div_ceil(SETS)
+    }
+
+    fn iter<'a>(&self, pool: &'a Pool) -> impl Iterator<Item = &'a [Record; SET]> + use<'a> {
+        let (mut chunk, first, sets) = (self.head, self.taken(), self.sets());
+        (first..first + sets).map(move |nth| {
+            if nth > first && nth % SETS == 0 {
+                chunk = pool.chunks[chunk].next;
+            }
+            &pool.chunks[chunk].sets[(nth % SETS) as usize]
+        })
     }
 }
 
@@ -133,15 +207,12 @@ pub(crate) struct Earliest {
 pub(crate) struct Slot {
     earliest_deadline: u64,
     earliest_index: u32,
-    /// The first chunk and the last one.
-    head: u32,
-    tail: u32,
-    chunks: u32,
-    records: [Record; CHUNK_RECORDS],
-    tag: Tag,
-    /// Records in the slot itself. They go to a chunk only when the next one comes, so that there
+    chain: Chain,
+    /// Records in the slot itself. They go to the chain only when the next one comes, so that there
     /// is none here if there is none at all.
-    len: u16,
+    len: u8,
+    tag: Tag,
+    records: [Record; SET],
 }
 
 impl Slot {
@@ -149,12 +220,10 @@ impl Slot {
         Self {
             earliest_deadline: u64::MAX,
             earliest_index: NIL,
-            head: NIL,
-            tail: NIL,
-            chunks: 0,
-            records: [NIL; CHUNK_RECORDS],
-            tag,
+            chain: Chain::EMPTY,
             len: 0,
+            tag,
+            records: [NIL; SET],
         }
     }
 
@@ -164,10 +233,15 @@ impl Slot {
         self.len == 0
     }
 
-    /// Chunks it holds.
+    /// Sets of records in its chain.
     #[inline]
+    pub(crate) fn sets(&self) -> u32 {
+        self.chain.sets()
+    }
+
+    /// Chunks it holds.
     pub(crate) fn chunks(&self) -> u32 {
-        self.chunks
+        self.chain.chunks()
     }
 
     /// What entries filed here say.
@@ -193,12 +267,10 @@ impl Slot {
     /// Leaves an empty slot behind.
     #[inline]
     pub(crate) fn take(&mut self) -> Taken {
-        let taken = Taken { records: self.records, head: self.head, tag: self.tag, len: self.len };
+        let chain = core::mem::replace(&mut self.chain, Chain::EMPTY);
+        let taken = Taken { records: self.records, chain, tag: self.tag, len: self.len };
         self.earliest_deadline = u64::MAX;
         self.earliest_index = NIL;
-        self.head = NIL;
-        self.tail = NIL;
-        self.chunks = 0;
         self.tag = self.tag.next();
         self.len = 0;
         taken
@@ -209,7 +281,7 @@ impl Slot {
     #[inline]
     pub(crate) fn push_in_place(&mut self, record: Record, deadline: u64) -> Option<Tag> {
         let len = self.len as usize;
-        if len.wrapping_sub(1) >= CHUNK_RECORDS - 1 {
+        if len.wrapping_sub(1) >= SET - 1 {
             return None;
         }
         self.records[len] = record;
@@ -221,7 +293,7 @@ impl Slot {
     /// Adds a record and says the tag.
     #[inline]
     pub(crate) fn push(&mut self, record: Record, deadline: u64, pool: &mut Pool) -> Tag {
-        if self.len as usize >= CHUNK_RECORDS {
+        if self.len as usize >= SET {
             self.move_to_chunk(pool);
         }
         if let Some(place) = self.records.get_mut(self.len as usize) {
@@ -235,54 +307,35 @@ impl Slot {
     #[cold]
     #[inline(never)]
     fn move_to_chunk(&mut self, pool: &mut Pool) {
-        let chunk = pool.take(self.records);
-        if self.head == NIL {
-            self.head = chunk;
-        } else {
-            pool.pages[self.tail].next = chunk;
-        }
-        self.tail = chunk;
-        self.chunks += 1;
+        self.chain.push(self.records, pool);
         self.len = 0;
     }
 
-    /// Takes the records of the first chunk out; those of the slot itself come after the last.
+    /// Takes the first set of records out of the chain.
     #[inline]
-    pub(crate) fn pop_chunk(&mut self, pool: &mut Pool) -> Option<Chunk> {
-        if self.head == NIL {
-            return None;
-        }
-        let chunk = pool.give_back(self.head);
-        self.head = chunk.next;
-        self.chunks -= 1;
-        Some(chunk)
+    pub(crate) fn pop_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+        self.chain.pop(pool)
     }
 
     /// All records, first to last.
     pub(crate) fn records<'a>(&'a self, pool: &'a Pool) -> impl Iterator<Item = Record> + use<'a> {
-        let mut next = self.head;
-        let chunks = core::iter::from_fn(move || {
-            let chunk = (next != NIL).then(|| &pool.pages[next])?;
-            next = chunk.next;
-            Some(&chunk.records)
-        });
-        chunks.flatten().chain(&self.records[..self.len as usize]).copied()
+        self.chain.iter(pool).flatten().chain(&self.records[..usize::from(self.len)]).copied()
     }
 }
 
 /// What was in a slot.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    records: [Record; CHUNK_RECORDS],
-    head: u32,
+    records: [Record; SET],
+    chain: Chain,
     tag: Tag,
-    len: u16,
+    len: u8,
 }
 
 impl Taken {
     /// Of a slot that is not there.
     pub(crate) const fn nothing(tag: Tag) -> Self {
-        Self { records: [NIL; CHUNK_RECORDS], head: NIL, tag, len: 0 }
+        Self { records: [NIL; SET], chain: Chain::EMPTY, tag, len: 0 }
     }
 
     /// What the entries filed there say.
@@ -291,21 +344,16 @@ impl Taken {
         self.tag
     }
 
-    /// The records of the next chunk; those of the slot itself come after the last.
+    /// The next set of records; those of the slot itself come after the last.
     #[inline]
-    pub(crate) fn next_chunk(&mut self, pool: &mut Pool) -> Option<Chunk> {
-        if self.head == NIL {
-            return None;
-        }
-        let chunk = pool.give_back(self.head);
-        self.head = chunk.next;
-        Some(chunk)
+    pub(crate) fn next_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+        self.chain.pop(pool)
     }
 
     /// The records of the slot itself.
     #[inline]
     pub(crate) fn last_records(&self) -> &[Record] {
-        &self.records[..(self.len as usize).min(CHUNK_RECORDS)]
+        &self.records[..(self.len as usize).min(SET)]
     }
 }
 
@@ -328,7 +376,7 @@ mod tests {
     #[test]
     fn a_slot_is_a_cache_line() {
         assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 64));
-        assert_eq!(size_of::<Chunk>(), 40);
+        assert_eq!(size_of::<Chunk>(), 128);
     }
 
     #[test]
@@ -339,18 +387,22 @@ mod tests {
             for record in 0..len {
                 let in_place = slot.clone().push_in_place(record, 7);
                 assert_eq!(slot.push(record, 7, &mut pool), Tag::of(3));
-                let first_or_no_room = (record as usize).is_multiple_of(CHUNK_RECORDS);
+                let first_or_no_room = (record as usize).is_multiple_of(SET);
                 assert_eq!(in_place, (!first_or_no_room).then_some(Tag::of(3)));
             }
-            let chunks = len.saturating_sub(1) as usize / CHUNK_RECORDS;
-            assert_eq!((pool.in_use(), slot.chunks() as usize), (chunks, chunks));
+            let sets = len.saturating_sub(1) / 9;
+            let chunks = sets.div_ceil(SETS);
+            assert_eq!(
+                (pool.in_use(), slot.chunks(), slot.sets()),
+                (chunks as usize, chunks, sets)
+            );
             assert_eq!(slot.is_empty(), len == 0);
             assert!(slot.records(&pool).eq(0..len));
             let mut taken = slot.take();
             assert!(slot.is_empty() && slot.tag() != taken.tag());
             let mut out = Vec::new();
-            while let Some(chunk) = taken.next_chunk(&mut pool) {
-                out.extend_from_slice(&chunk.records);
+            while let Some(set) = taken.next_set(&mut pool) {
+                out.extend_from_slice(&set);
             }
             out.extend_from_slice(taken.last_records());
             assert!(out.into_iter().eq(0..len));
@@ -358,6 +410,6 @@ mod tests {
             slot.take();
             assert_eq!(slot.tag(), Tag::of(3), "emptied twice");
         }
-        assert_eq!(pool.pages.len(), 4 * PAGE, "chunks are used again");
+        assert_eq!(pool.chunks.len(), 3 * PAGE, "chunks are used again");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Filing;
 use crate::level::{self, Place};
-use crate::slot::{Chunk, Tag};
+use crate::slot::{Record, SET, Tag};
 
 impl<const BITS: u32> Filing<BITS> {
     /// The last deadline that belongs to a place: what is filed there with a later one has moved.
@@ -37,29 +37,29 @@ impl<const BITS: u32> Filing<BITS> {
         self.has_sorted() && Self::next_block(now) == Some(place)
     }
 
-    /// The slot to sort ahead, and how many of its chunks now, so that it is done in time.
+    /// The slot to sort ahead, and how many sets of its records now, so that it is done in time.
     #[inline]
     pub(crate) fn to_sort_ahead(&self, now: u64) -> Option<(Tag, u32)> {
         let next = level::digit::<BITS>(now, 1) + 1;
         // One past the last is a slot that nothing is filed in.
         let slot = &self.levels.get(1)?[next as usize % 256];
-        let chunks = slot.chunks();
-        if chunks == 0 || next == level::slots::<BITS>() {
+        let sets = slot.sets();
+        if sets == 0 || next == level::slots::<BITS>() {
             return None;
         }
         let ticks = level::slots::<BITS>() - level::digit::<BITS>(now, 0);
-        Some((slot.tag(), (chunks - 1) / ticks + 1))
+        Some((slot.tag(), (sets - 1) / ticks + 1))
     }
 
-    /// Takes the first chunk out of the slot that is to be sorted ahead.
+    /// Takes the first set of records out of the slot that is to be sorted ahead.
     #[inline]
-    pub(crate) fn chunk_to_sort(&mut self, now: u64) -> Option<Chunk> {
+    pub(crate) fn set_to_sort(&mut self, now: u64) -> Option<[Record; SET]> {
         self.ahead.prepare();
         let next = level::digit::<BITS>(now, 1) + 1;
         let slot = &mut self.levels.get_mut(1)?[next as usize % 256];
-        let chunk = slot.pop_chunk(&mut self.pool)?;
-        self.count_taken(chunk.records.len());
-        Some(chunk)
+        let set = slot.pop_set(&mut self.pool)?;
+        self.count_taken(SET);
+        Some(set)
     }
 
     /// Files an entry of the next block at its tick, and any other where it belongs.

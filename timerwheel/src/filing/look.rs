@@ -2,7 +2,7 @@
 
 use super::Filing;
 use crate::level::{self, Place};
-use crate::slot::{CHUNK_RECORDS, Level, Slot};
+use crate::slot::{Level, SET, Slot};
 
 impl<const BITS: u32> Filing<BITS> {
     /// The slots that hold records, in the order of time, each with its first tick; what is sorted
@@ -90,7 +90,8 @@ impl<const BITS: u32> Filing<BITS> {
             assert!(start >= self.next_event, "event at {start} before {}", self.next_event);
             let held = slot.records(&self.pool).count();
             records += held;
-            chunks += held.saturating_sub(1) / CHUNK_RECORDS;
+            chunks += slot.chunks() as usize;
+            assert_eq!(slot.sets() as usize, held.saturating_sub(1) / SET, "sets");
         }
         assert_eq!(records, self.records, "records");
         assert_eq!(chunks, self.pool.in_use(), "chunks");

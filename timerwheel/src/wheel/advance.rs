@@ -4,7 +4,7 @@ use super::TimerWheel;
 use crate::due::DueEntry;
 use crate::filing::Filing;
 use crate::level::{self, Place};
-use crate::slot::{Chunk, Tag, Taken};
+use crate::slot::{Record, SET, Tag, Taken};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Empties every slot that the cursor passes or enters on its way to `now`.
@@ -100,18 +100,18 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Sorts some of the slot that comes next on level 1 ahead of time: see `ahead`.
     #[inline]
     fn sort_ahead(&mut self) {
-        if let Some((tag, chunks)) = self.filing.to_sort_ahead(self.now) {
-            self.sort_chunks_ahead(tag, chunks);
+        if let Some((tag, sets)) = self.filing.to_sort_ahead(self.now) {
+            self.sort_sets_ahead(tag, sets);
         }
     }
 
     #[inline(never)]
-    fn sort_chunks_ahead(&mut self, tag: Tag, chunks: u32) {
+    fn sort_sets_ahead(&mut self, tag: Tag, sets: u32) {
         let now = self.now;
-        for _ in 0..chunks {
-            let Some(chunk) = self.filing.chunk_to_sort(now) else { return };
+        for _ in 0..sets {
+            let Some(set) = self.filing.set_to_sort(now) else { return };
             let mut sorted = 0;
-            for &index in &chunk.records {
+            for &index in &set {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 let at = entry.at;
                 if at.is(tag) {
@@ -135,8 +135,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // most slots hold one or two
     fn collect_slot(&mut self, mut taken: Taken) {
         let tag = taken.tag();
-        while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-            self.collect_chunk(tag, &chunk);
+        while let Some(set) = self.filing.next_set(&mut taken) {
+            self.collect_set(tag, &set);
         }
         for &index in taken.last_records() {
             self.collect_record(tag, index);
@@ -145,8 +145,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     #[inline(never)]
-    fn collect_chunk(&mut self, tag: Tag, chunk: &Chunk) {
-        for &index in &chunk.records {
+    fn collect_set(&mut self, tag: Tag, set: &[Record; SET]) {
+        for &index in set {
             self.collect_record(tag, index);
         }
     }

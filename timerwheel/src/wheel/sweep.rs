@@ -126,9 +126,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut taken = self.filing.take(place);
         let tag = taken.tag();
         let mut slot = Slot::new(tag.next());
-        while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-            looked_at += chunk.records.len();
-            self.keep_records(&mut slot, tag, last, &chunk.records);
+        while let Some(set) = self.filing.next_set(&mut taken) {
+            looked_at += set.len();
+            self.keep_records(&mut slot, tag, last, &set);
         }
         looked_at += taken.last_records().len();
         self.keep_records(&mut slot, tag, last, taken.last_records());
