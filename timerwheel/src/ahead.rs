@@ -2,27 +2,25 @@
 //!
 //! At a million timers within a minute such a slot holds four thousand. To move them all in the
 //! tick that enters it is a pause of a third of a millisecond; so those that are in it by now are
-//! moved a few chunks at a time, whenever an `advance` of the block before has something to do
+//! moved a few sets at a time, whenever an `advance` of the block before has something to do
 //! anyway. They are still of that slot: its bit, its start and the note of its earliest entry stand
 //! for them as well, and what is armed meanwhile goes into it as ever.
 
-use alloc::vec::Vec;
-
-use crate::level::{self, Place, SlotBits};
-use crate::slot::Slot;
+use crate::level::{self, Occupancy, Place, SlotBits};
+use crate::slot::{self, Level, Slot};
 
 /// The ticks of the next block.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead<const BITS: u32> {
     /// By tick; none until there is something to sort.
-    slots: Vec<Slot>,
+    slots: Option<Level>,
     /// Those that hold records.
     occupied: SlotBits,
 }
 
 impl<const BITS: u32> Ahead<BITS> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), occupied: [0; 4] }
+        Self { slots: None, occupied: [0; 4] }
     }
 
     #[inline]
@@ -31,24 +29,35 @@ impl<const BITS: u32> Ahead<BITS> {
     }
 
     /// Makes room for the ticks, if there is none.
+    #[inline]
     pub(crate) fn prepare(&mut self) {
-        if self.slots.is_empty() {
-            let ticks = 0..level::slots::<BITS>();
-            self.slots.reserve_exact(ticks.len());
-            self.slots.extend(ticks.map(|tick| Slot::new(Place::ahead::<BITS>(tick).tag())));
+        if self.slots.is_none() {
+            let tag = |tick| Place::ahead::<BITS>(tick % level::slots::<BITS>()).tag();
+            self.slots = Some(slot::level_of(tag));
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+    /// How many ticks there are.
+    pub(crate) fn len(&self) -> u32 {
+        if self.slots.is_some() { level::slots::<BITS>() } else { 0 }
     }
 
+    #[inline]
     pub(crate) fn slot(&self, tick: u32) -> Option<&Slot> {
-        self.slots.get(tick as usize)
+        self.slots.as_ref().map(|slots| &slots[tick as usize % 256])
     }
 
+    #[inline]
     pub(crate) fn slot_mut(&mut self, tick: u32) -> Option<&mut Slot> {
-        self.slots.get_mut(tick as usize)
+        self.slots.as_mut().map(|slots| &mut slots[tick as usize % 256])
+    }
+
+    /// The block has come: its ticks become the slots of the lowest level, whatever is in those.
+    pub(crate) fn swap(&mut self, lowest: &mut Level, occupancy: &mut Occupancy) {
+        if let Some(slots) = &mut self.slots {
+            core::mem::swap(slots, lowest);
+            occupancy.swap_lowest(&mut self.occupied);
+        }
     }
 
     /// Notes that a slot holds records, or does not any more.
@@ -79,6 +88,6 @@ impl<const BITS: u32> Ahead<BITS> {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
+        self.slots.as_ref().map_or(0, |slots| size_of_val(&**slots))
     }
 }

@@ -11,6 +11,7 @@ pub(crate) struct DueEntry {
     pub(crate) deadline: u64,
     pub(crate) armed: u64,
     pub(crate) index: u32,
+    pub(crate) is_interval: bool,
 }
 
 impl DueEntry {
@@ -24,7 +25,11 @@ impl DueEntry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Due {
     queue: Vec<DueEntry>,
+    /// Where the first entry is that was not handed out yet.
     head: usize,
+    /// Entries from there on: all that is asked when there is none. The queue is cleared when the
+    /// last one is handed out.
+    left: usize,
     /// From here on in the order of collecting, not yet of expiry.
     unordered_from: usize,
     /// The part from there has been found out of order.
@@ -48,6 +53,7 @@ impl Due {
         Self {
             queue: Vec::new(),
             head: 0,
+            left: 0,
             unordered_from: 0,
             unordered: false,
             crossed: false,
@@ -58,22 +64,23 @@ impl Due {
 
     /// Entries that are due and neither cancelled nor moved since.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len() - self.head - self.gone
-    }
-
-    /// Whether there is nothing in the queue, due or gone: it is cleared when its end is reached.
-    #[inline]
-    pub(crate) fn is_drained(&self) -> bool {
-        self.queue.is_empty()
+        self.left - self.gone
     }
 
     /// Makes room for what an `advance` collects.
+    #[inline]
     pub(crate) fn begin(&mut self) {
-        if self.head * 2 > self.queue.len() {
-            self.queue.drain(..self.head);
-            self.head = 0;
+        if self.head > self.left {
+            self.close_up();
         }
         self.unordered_from = self.queue.len();
+    }
+
+    /// Moves the queue to the start of its room.
+    #[inline(never)]
+    fn close_up(&mut self) {
+        self.queue.drain(..self.head);
+        self.head = 0;
     }
 
     #[inline]
@@ -88,19 +95,22 @@ impl Due {
 
     /// All of a slot has been pushed: sorts that part while it is small and warm. A slot is filed
     /// in arming order, so mostly there is nothing to sort.
+    #[inline]
     pub(crate) fn end_slot(&mut self) {
         let start = self.unordered_from;
         if self.unordered {
             self.sort_from(start);
-            self.unordered = false;
         }
-        if start > self.head && start < self.queue.len() {
+        if self.left > 0 && start < self.queue.len() {
             self.crossed |= self.queue[start - 1] > self.queue[start];
         }
+        self.left += self.queue.len() - start;
         self.unordered_from = self.queue.len();
     }
 
+    #[inline(never)]
     fn sort_from(&mut self, start: usize) {
+        self.unordered = false;
         let part = &mut self.queue[start..];
         if part.len() >= radix::WORTH_IT {
             radix::sort_by_deadline(part, &mut self.scratch);
@@ -116,28 +126,44 @@ impl Due {
 
     /// All slots have been pushed. Parts cross when entries had moved to later deadlines without
     /// being filed anew, or were overdue; the sort finds the ordered runs.
+    #[inline]
     pub(crate) fn end(&mut self) {
         if self.crossed {
-            self.queue[self.head..].sort();
-            self.crossed = false;
+            self.sort_all();
         }
+    }
+
+    #[inline(never)]
+    fn sort_all(&mut self) {
+        self.queue[self.head..].sort();
+        self.crossed = false;
     }
 
     #[inline]
     pub(crate) fn front(&self) -> Option<DueEntry> {
+        if self.left == 0 {
+            return None;
+        }
         self.queue.get(self.head).copied()
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) {
         self.head += 1;
-        if self.head == self.queue.len() {
-            self.queue.clear();
+        self.left -= 1;
+        if self.left == 0 {
             self.head = 0;
+            self.queue.clear();
             if self.queue.capacity() > KEPT {
-                self.queue.shrink_to(KEPT);
+                self.give_back();
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_back(&mut self) {
+        self.queue.shrink_to(KEPT);
     }
 
     /// [`pop_front`](Self::pop_front) of an entry that was cancelled or moved.
@@ -155,10 +181,10 @@ impl Due {
 
     /// Keeps what is still due.
     pub(crate) fn retain(&mut self, is_due: impl FnMut(&DueEntry) -> bool) {
-        self.queue.drain(..self.head);
-        self.head = 0;
+        self.close_up();
         self.queue.retain(is_due);
         self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
+        self.left = self.queue.len();
         self.gone = 0;
     }
 

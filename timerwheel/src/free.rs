@@ -1,34 +1,32 @@
 //! The numbers that are free again: a stack in blocks, so that it grows without copying.
 
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Numbers in a block: 1 KiB.
 const BLOCK: usize = 256;
 
 /// A stack of numbers. Whoever pushes asks first whether it [is full](Self::is_full), so that a push
 /// allocates nothing and calls nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FreeStack {
-    /// The upper end; none until room is first asked for.
-    top: Option<Box<[u32; BLOCK]>>,
-    /// Numbers in it; all of a block as long as there is none.
+    /// The upper end; of no length until room is first asked for.
+    top: Box<[u32]>,
+    /// Numbers in it.
     len: usize,
     /// Full blocks below it.
-    #[allow(clippy::vec_box)] // growing moves pointers, not blocks
-    below: Vec<Box<[u32; BLOCK]>>,
+    below: Vec<Box<[u32]>>,
 }
 
 impl FreeStack {
-    pub(crate) const fn new() -> Self {
-        Self { top: None, len: BLOCK, below: Vec::new() }
+    pub(crate) fn new() -> Self {
+        Self::default()
     }
 
     pub(crate) fn len(&self) -> usize {
-        match self.top {
-            Some(_) => self.below.len() * BLOCK + self.len,
-            None => 0,
-        }
+        self.below.len() * BLOCK + self.len
     }
 
     #[inline]
@@ -40,7 +38,7 @@ impl FreeStack {
     /// [`refill`](Self::refill).
     #[inline]
     pub(crate) fn last(&self) -> Option<u32> {
-        self.top.as_ref()?.get(self.len.wrapping_sub(1)).copied()
+        self.top.get(self.len.wrapping_sub(1)).copied()
     }
 
     /// Takes what [`last`](Self::last) said.
@@ -52,16 +50,14 @@ impl FreeStack {
     /// Whether there is no room for another number.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.len >= BLOCK
+        self.len >= self.top.len()
     }
 
     /// Pushes a number, for which there is room.
     #[inline]
     pub(crate) fn push(&mut self, number: u32) {
         debug_assert!(!self.is_full());
-        if let Some(top) = &mut self.top
-            && let Some(place) = top.get_mut(self.len)
-        {
+        if let Some(place) = self.top.get_mut(self.len) {
             *place = number;
             self.len += 1;
         }
@@ -71,7 +67,10 @@ impl FreeStack {
     #[cold]
     pub(crate) fn reserve(&mut self) {
         if self.is_full() {
-            self.below.extend(self.top.replace(Box::new([0; BLOCK])));
+            let full = core::mem::replace(&mut self.top, vec![0; BLOCK].into());
+            if !full.is_empty() {
+                self.below.push(full);
+            }
             self.len = 0;
         }
     }
@@ -81,13 +80,26 @@ impl FreeStack {
         if self.len == 0
             && let Some(full) = self.below.pop()
         {
-            self.top = Some(full);
-            self.len = BLOCK;
+            self.len = full.len();
+            self.top = full;
         }
     }
 
+    /// Fills a stack that is empty, so that the lowest number comes first; returns how many of them
+    /// it took.
+    pub(crate) fn fill(&mut self, numbers: Range<u32>) -> usize {
+        debug_assert!(self.is_empty());
+        self.reserve();
+        let taken = self.top.len().min(numbers.len());
+        for (place, number) in self.top[..taken].iter_mut().rev().zip(numbers) {
+            *place = number;
+        }
+        self.len = taken;
+        taken
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
-        let top = self.top.iter().flat_map(|top| &top[..self.len]);
+        let top = &self.top[..self.len];
         self.below.iter().flat_map(|block| block.iter()).chain(top).copied()
     }
 
@@ -102,8 +114,8 @@ impl FreeStack {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let blocks = self.below.len() + usize::from(self.top.is_some());
-        blocks * size_of::<[u32; BLOCK]>() + self.below.capacity() * size_of::<Box<[u32; BLOCK]>>()
+        (self.below.len() * BLOCK + self.top.len()) * size_of::<u32>()
+            + self.below.capacity() * size_of::<Box<[u32]>>()
     }
 }
 

@@ -101,4 +101,10 @@ impl Generation {
     pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// Whether the next one is [`LAST`](Self::LAST), which has none.
+    #[inline]
+    pub(crate) fn is_last_but_one(self) -> bool {
+        self.0.get() >= Self::LAST.0.get() - 1
+    }
 }

@@ -113,12 +113,13 @@ pub(crate) const NO_RHYTHM: Rhythm =
     Rhythm { period: 1, fraction: 0, phase: 0, missed: MissedTicks::Skip };
 
 impl Rhythm {
-    /// The next deadline after one at `deadline` was collected at `now`, and the ticks left out.
+    /// The next deadline after one at `deadline` was collected at `now`, no earlier than that, and
+    /// the ticks left out.
     /// Deadlines past the end of `u64` stay at `u64::MAX`. With `skip`, not even `Burst` makes up.
     /// `part` is how far into the tick `now` the time is, in 2^-32 of it.
     #[inline]
     pub(crate) fn next(&mut self, deadline: u64, now: u64, part: u32, skip: bool) -> (u64, u64) {
-        let late = now.saturating_sub(deadline);
+        let late = now - deadline;
         if late < self.period || (self.missed == MissedTicks::Burst && !skip) {
             return (self.step(deadline, 1), 0);
         }

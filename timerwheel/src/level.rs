@@ -74,17 +74,23 @@ pub(crate) const fn levels<const BITS: u32>() -> u32 {
     u64::BITS.div_ceil(BITS)
 }
 
-/// The place of `deadline`, which must be after `now`.
+/// The level and the slot of `deadline`, which must be after `now`.
 #[inline]
-#[allow(clippy::cast_possible_truncation)] // a digit and its level
-pub(crate) const fn place_of<const BITS: u32>(now: u64, deadline: u64) -> Place {
+#[allow(clippy::cast_possible_truncation)] // a digit
+pub(crate) const fn split<const BITS: u32>(now: u64, deadline: u64) -> (u32, u32) {
     debug_assert!(now < deadline);
     // They differ, so the bit set here changes nothing; it says that the logarithm exists.
     let bit = ((now ^ deadline) | 1).ilog2();
-    // The level in bits, without a division and a multiplication.
+    // The level in bits, without a multiplication.
     let shift = bit - bit % BITS;
-    let digit = (deadline >> shift) as u32 & (slots::<BITS>() - 1);
-    Place(((shift / BITS) << BITS | digit) as u16)
+    (bit / BITS, (deadline >> shift) as u32 & (slots::<BITS>() - 1))
+}
+
+/// The place of `deadline`, which must be after `now`.
+#[inline]
+pub(crate) const fn place_of<const BITS: u32>(now: u64, deadline: u64) -> Place {
+    let (level, slot) = split::<BITS>(now, deadline);
+    Place::new::<BITS>(level, slot)
 }
 
 /// The digit of `tick` at `level`.
@@ -121,7 +127,7 @@ pub(crate) const fn ticks_of<const BITS: u32>(level: u32) -> u64 {
 /// One bit per slot: which slots hold records.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupancy {
-    /// One bit per level that has any.
+    /// One bit per level that has any; and maybe of one that has none any more.
     levels: u64,
     slots: Vec<SlotBits>,
 }
@@ -144,34 +150,49 @@ impl Occupancy {
     }
 
     #[inline]
-    pub(crate) fn set<const BITS: u32>(&mut self, place: Place) {
-        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
+    pub(crate) fn set(&mut self, level: u32, slot: u32) {
         self.levels |= 1 << level;
         self.slots[level as usize][slot as usize / 64] |= 1 << (slot % 64);
     }
 
     #[inline]
-    pub(crate) fn clear<const BITS: u32>(&mut self, place: Place) {
-        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
-        let bits = &mut self.slots[level as usize];
-        bits[slot as usize / 64] &= !(1 << (slot % 64));
-        if *bits == [0; 4] {
-            self.levels &= !(1 << level);
+    pub(crate) fn clear(&mut self, level: u32, slot: u32) {
+        if let Some(bits) = self.slots.get_mut(level as usize) {
+            bits[slot as usize / 64 % 4] &= !(1 << (slot % 64));
         }
     }
 
-    pub(crate) fn contains<const BITS: u32>(&self, place: Place) -> bool {
-        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
+    pub(crate) fn contains(&self, level: u32, slot: u32) -> bool {
         self.slots
             .get(level as usize)
             .is_some_and(|bits| bits[slot as usize / 64] >> (slot % 64) & 1 == 1)
     }
 
-    /// The slot that comes first.
+    /// The slot that comes first, seen from `now`: all that are occupied are ahead of it. Forgets
+    /// the levels that have none any more.
     #[inline]
-    pub(crate) fn first(&self) -> Option<(u32, u32)> {
-        let level = self.levels.trailing_zeros();
-        Some((level, self.slot_from(level, 0)?))
+    pub(crate) fn first<const BITS: u32>(&mut self, now: u64) -> Option<(u32, u32)> {
+        while self.levels != 0 {
+            let level = self.levels.trailing_zeros();
+            if let Some(slot) = self.slot_from(level, digit::<BITS>(now, level)) {
+                return Some((level, slot));
+            }
+            self.levels &= self.levels - 1;
+        }
+        None
+    }
+
+    /// The levels that have any, one bit each; and maybe some that have none any more.
+    pub(crate) fn levels(&self) -> u64 {
+        self.levels
+    }
+
+    /// Changes the bits of the lowest level for others.
+    pub(crate) fn swap_lowest(&mut self, bits: &mut SlotBits) {
+        if let Some(lowest) = self.slots.first_mut() {
+            core::mem::swap(lowest, bits);
+            self.levels |= 1;
+        }
     }
 
     /// The first occupied slot at or after `slot` of `level`, in the order of time.
@@ -255,19 +276,19 @@ mod tests {
         bits.resize(8);
         let places = [(0, 3), (0, 200), (1, 0), (1, 64), (7, 255)];
         for (level, slot) in places.into_iter().rev() {
-            bits.set::<8>(Place::new::<8>(level, slot));
+            bits.set(level, slot);
         }
         let mut seen = alloc::vec![];
-        let mut at = bits.first();
+        let mut at = bits.next_from(0, 0);
         while let Some((level, slot)) = at {
             seen.push((level, slot));
             at = bits.next_from(level, slot + 1);
         }
         assert_eq!(seen, places);
         for (level, slot) in places {
-            bits.clear::<8>(Place::new::<8>(level, slot));
+            bits.clear(level, slot);
         }
-        assert_eq!(bits.first(), None);
+        assert_eq!(bits.first::<8>(0), None);
     }
 
     #[test]

@@ -111,6 +111,7 @@ extern crate alloc;
 mod ahead;
 #[cfg(feature = "audit")]
 pub mod audit;
+mod chain;
 #[cfg(feature = "std")]
 mod clock;
 mod due;

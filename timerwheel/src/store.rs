@@ -1,8 +1,8 @@
 //! The entries by number, and the numbers that are free.
 //!
 //! Free numbers are kept in a stack beside the entries, not in a list threaded through them: at a
-//! million timers the head of a threaded list is a cold line, and each insert waits for it. A
-//! number that was never used is in no stack at all: those follow each other.
+//! million timers the head of a threaded list is a cold line, and each insert waits for it. Numbers
+//! that were never used are put there a block at a time, when no other is free.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -45,15 +45,15 @@ pub(crate) enum Kind {
 
 /// Where an entry is filed, and of which kind it is.
 ///
-/// In one word, with the sign bit for all that is not a one-shot in a slot, so that moving a timer
-/// to a later deadline asks one question.
+/// In one word, where all that is not a one-shot in a slot is at the upper end, so that moving a
+/// timer to a later deadline asks one question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct At(u16);
 
 impl At {
     const INTERVAL: u16 = 1 << 15;
-    /// A one-shot that is due; with the lowest bit set, an interval. No slot has such a tag.
-    pub(crate) const DUE_ONCE: Self = Self(u16::MAX - 1);
+    /// Due. No slot has such a tag.
+    const DUE: u16 = Self::INTERVAL - 1;
 
     /// In the slot of that tag, and nowhere else: a record of the entry in another slot, or from
     /// before the slot was last emptied, stands for nothing.
@@ -65,22 +65,21 @@ impl At {
         }
     }
 
-    /// In another slot; not of one that is due.
+    /// In another slot.
     #[inline]
     pub(crate) const fn moved(self, tag: Tag) -> Self {
-        debug_assert!(!self.is_due());
         Self(tag.0 | (self.0 & Self::INTERVAL))
     }
 
     /// Collected by `advance`, not handed out yet.
     #[inline]
     pub(crate) const fn due(self) -> Self {
-        Self((self.0 >> 15) | Self::DUE_ONCE.0)
+        Self(self.0 | Self::DUE)
     }
 
     #[inline]
     pub(crate) const fn is_due(self) -> bool {
-        self.0 >= Self::DUE_ONCE.0
+        self.0 | Self::INTERVAL == u16::MAX
     }
 
     /// Whether it is filed in the slot of that tag.
@@ -92,16 +91,17 @@ impl At {
     /// A one-shot that is not due: its record may stay where it is when the deadline moves away.
     #[inline]
     pub(crate) const fn may_stay(self) -> bool {
-        self.0 < Self::INTERVAL
+        self.0 < Self::DUE
+    }
+
+    #[inline]
+    pub(crate) const fn is_interval(self) -> bool {
+        self.0 >= Self::INTERVAL
     }
 
     #[inline]
     pub(crate) const fn kind(self) -> Kind {
-        if self.0 < Self::INTERVAL || self.0 == Self::DUE_ONCE.0 {
-            Kind::Once
-        } else {
-            Kind::Interval
-        }
+        if self.is_interval() { Kind::Interval } else { Kind::Once }
     }
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Store<T> {
     entries: Segments<Entry<T>, SEGMENT>,
     /// Numbers that were given back.
     free: FreeStack,
-    /// The first number that was never used.
+    /// The first number that was never used, nor put among the free ones.
     fresh: u32,
     /// Places that have come to the end of their count, neither armed nor free.
     retired: usize,
@@ -121,7 +121,7 @@ pub(crate) struct Store<T> {
     rhythms: Vec<Option<Box<[Rhythm; SEGMENT]>>>,
 }
 
-/// A place that is free, and where its number came from.
+/// A place that is free.
 #[derive(Debug)]
 pub(crate) struct Vacancy<'a, T> {
     pub(crate) index: u32,
@@ -129,7 +129,7 @@ pub(crate) struct Vacancy<'a, T> {
 }
 
 impl<T> Store<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             entries: Segments::new(),
             free: FreeStack::new(),
@@ -143,7 +143,7 @@ impl<T> Store<T> {
     /// Armed entries.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        // Not counted one by one: each number used is armed, free or retired.
+        // Not counted one by one: each number below `fresh` is armed, free or retired.
         self.fresh as usize - self.free.len() - self.retired
     }
 
@@ -173,29 +173,27 @@ impl<T> Store<T> {
     /// [`filled`](Self::filled).
     #[inline]
     pub(crate) fn vacancy(&mut self) -> Option<Vacancy<'_, T>> {
-        let index = match self.free.last() {
-            Some(index) => index,
-            None if self.free.is_empty() => self.fresh,
-            None => return None,
-        };
+        let index = self.free.last()?;
         Some(Vacancy { index, entry: self.entries.get_mut(index)? })
     }
 
     /// The place that [`vacancy`](Self::vacancy) gave has been filled.
     #[inline]
-    pub(crate) fn filled(&mut self, index: u32) {
-        if index == self.fresh {
-            self.fresh += 1;
-        } else {
-            self.free.pop();
-        }
+    pub(crate) fn filled(&mut self) {
+        self.free.pop();
     }
 
     /// Sees to it that there is a vacancy.
     pub(crate) fn make_room(&mut self) {
         self.free.refill();
-        if self.free.is_empty() && self.fresh as usize == self.entries.len() {
-            self.grow();
+        if self.free.is_empty() {
+            if self.fresh as usize == self.entries.len() {
+                self.grow();
+            }
+            // No more than 2^32 - 1024: see `grow`.
+            let end = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+            let taken = self.free.fill(self.fresh..end);
+            self.fresh += u32::try_from(taken).unwrap_or(0);
         }
     }
 
@@ -223,12 +221,13 @@ impl<T> Store<T> {
         if !is_meant(armed) {
             return None;
         }
-        let generation = armed.generation.next();
+        // At the end of its count a place is retired: 2^32 timers cost one place.
+        let retires = armed.generation.is_last_but_one();
+        let generation = if retires { Generation::LAST } else { armed.generation.next() };
         let Entry::Armed(armed) = core::mem::replace(entry, Entry::Vacant { generation }) else {
             unreachable!("matched as armed above")
         };
-        // At the end of its count a place is retired: 2^32 timers cost one place.
-        if generation == Generation::LAST {
+        if retires {
             self.retired += 1;
         } else {
             self.free.push(index);
@@ -247,15 +246,6 @@ impl<T> Store<T> {
     /// Whether the entry is still in the arming of that number.
     pub(crate) fn is_armed(&self, index: u32, arming: u64) -> bool {
         self.armed(index).is_some_and(|entry| entry.armed == arming)
-    }
-
-    /// Whether the entry is filed in the slot of that tag.
-    #[inline]
-    pub(crate) fn is_at(&self, index: u32, tag: Tag) -> bool {
-        match self.entries.get(index) {
-            Some(Entry::Armed(armed)) => armed.at.is(tag),
-            _ => false,
-        }
     }
 
     #[inline]

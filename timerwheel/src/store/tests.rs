@@ -6,7 +6,7 @@ fn arm(store: &mut Store<u32>, value: u32) -> (u32, Generation) {
     let Entry::Vacant { generation } = *entry else { panic!("{index} is not vacant") };
     let at = At::filed(Kind::Once, Tag::of(1));
     *entry = Entry::Armed(Armed { deadline: 0, armed: 0, value, generation, at });
-    store.filled(index);
+    store.filled();
     (index, generation)
 }
 

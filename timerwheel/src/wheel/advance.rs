@@ -4,7 +4,7 @@ use super::TimerWheel;
 use crate::due::DueEntry;
 use crate::filing::Filing;
 use crate::level::{self, Place};
-use crate::slot::{CHUNK_RECORDS, Chunk, Tag};
+use crate::slot::{Record, SET, Tag, Taken};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Empties every slot that the cursor passes or enters on its way to `now`.
@@ -16,13 +16,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let before = core::mem::replace(&mut self.now, now);
         self.due.begin();
         if level::same_above::<BITS>(before, now, 0) {
-            // Nearly every tick: no slot above the lowest level comes up, and what is not due goes
-            // ahead of the cursor.
-            while let Some(place) = self.filing.next_passed(now) {
-                self.empty_slot(place);
-                self.filing.settle(now);
-            }
-            self.sort_ahead();
+            self.collect_ticks(before, now);
         } else {
             self.collect_levels(before, now);
             self.filing.settle(now);
@@ -30,136 +24,149 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.due.end();
     }
 
+    /// Nearly every tick: no slot above the lowest level comes up, and what is not due goes ahead
+    /// of the cursor.
+    #[inline]
+    fn collect_ticks(&mut self, before: u64, now: u64) {
+        while let Some((tick, place)) = self.filing.next_passed(now) {
+            if place == Place::OVERDUE {
+                self.empty_slot(place);
+                self.filing.settle(before);
+            } else {
+                let taken = self.filing.take_slot(0, place.slot::<BITS>());
+                self.collect_slot(taken);
+                self.filing.settle_after(tick);
+            }
+        }
+        self.sort_ahead();
+    }
+
+    #[inline]
     fn collect_levels(&mut self, before: u64, now: u64) {
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
-        for level in 0..Filing::<BITS>::levels_passed(before, now) {
-            let mut from = 0;
-            // Each slot once: an entry that had moved to a later deadline may go back into one of
-            // the slots behind, for the next time it comes round.
-            while let Some(slot) = self.filing.passed(level, from, before, now) {
-                self.empty_slot(Place::new::<BITS>(level, slot));
-                from = slot + 1;
-            }
-            if level == 0 {
+        let mut levels = self.filing.levels_passed(before, now);
+        if levels & 1 == 0 && self.filing.has_sorted() {
+            self.enter_block(before, now);
+        }
+        while levels != 0 {
+            let level = levels.trailing_zeros();
+            self.empty_passed(level, before, now);
+            if level == 0 && self.filing.has_sorted() {
                 self.enter_block(before, now);
             }
+            levels &= levels - 1;
+        }
+    }
+
+    /// Each slot once: an entry that had moved to a later deadline may go back into one of the
+    /// slots behind, for the next time it comes round.
+    #[inline]
+    fn empty_passed(&mut self, level: u32, before: u64, now: u64) {
+        let last = Filing::<BITS>::last_passed(level, before, now);
+        let mut from = 0;
+        while from <= last
+            && let Some(slot) = self.filing.next_slot(level, from)
+            && slot <= last
+        {
+            let taken = self.filing.take_slot(level, slot);
+            self.collect_slot(taken);
+            from = slot + 1;
         }
     }
 
     /// What was sorted ahead is of the block after that of `before`.
+    #[inline(never)]
     fn enter_block(&mut self, before: u64, now: u64) {
-        let next = level::same_above::<BITS>(before, now, 1)
-            && level::digit::<BITS>(now, 1) == level::digit::<BITS>(before, 1) + 1;
+        let next = level::is_in_next_block::<BITS>(before, now)
+            && level::same_above::<BITS>(before, now, 1);
+        if next {
+            self.filing.install();
+        }
         let mut from = 0;
         while let Some((tick, place)) = self.filing.sorted_from(from) {
-            let ahead = next && tick > level::digit::<BITS>(now, 0);
-            if !(ahead && self.filing.install(tick)) {
-                self.empty_slot(place);
-            }
+            self.empty_slot(place);
             from = tick + 1;
+        }
+        while next
+            && let Some(tick) = self.filing.next_slot(0, 0)
+            && tick <= level::digit::<BITS>(now, 0)
+        {
+            self.empty_slot(Place::new::<BITS>(0, tick));
         }
     }
 
     /// Sorts some of the slot that comes next on level 1 ahead of time: see `ahead`.
     #[inline]
     fn sort_ahead(&mut self) {
-        if let Some((tag, chunks)) = self.filing.to_sort_ahead(self.now) {
-            self.sort_chunks_ahead(tag, chunks);
+        if let Some((tag, sets)) = self.filing.to_sort_ahead(self.now) {
+            self.sort_sets_ahead(tag, sets);
         }
     }
 
     #[inline(never)]
-    fn sort_chunks_ahead(&mut self, tag: Tag, chunks: u32) {
-        for _ in 0..chunks {
-            let Some(chunk) = self.filing.chunk_to_sort(self.now) else { return };
-            // As in a cascade: first all look-ups.
-            let mut there = [0; CHUNK_RECORDS];
-            let mut len = 0;
-            for &index in chunk.records() {
-                there[len] = index;
-                len += usize::from(self.store.is_at(index, tag));
-            }
-            for &index in &there[..len] {
+    fn sort_sets_ahead(&mut self, tag: Tag, sets: u32) {
+        let now = self.now;
+        for _ in 0..sets {
+            let Some(set) = self.filing.set_to_sort(now) else { return };
+            let mut sorted = 0;
+            for &index in &set {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
-                if entry.at.is(tag) {
-                    let tag = self.filing.file_sorted(self.now, entry.deadline, index);
-                    entry.at = entry.at.moved(tag);
-                    self.cascaded += 1;
+                let at = entry.at;
+                if at.is(tag) {
+                    entry.at = at.moved(self.filing.file_sorted(now, entry.deadline, index));
+                    sorted += 1;
                 }
             }
+            self.cascaded += sorted;
         }
     }
 
+    #[inline(never)]
     fn empty_slot(&mut self, place: Place) {
-        let mut taken = self.filing.take(place);
+        let taken = self.filing.take(place);
+        self.collect_slot(taken);
+    }
+
+    /// What a slot holds is due, but for what a slot of a higher level holds for later, and for
+    /// what has moved to a later deadline.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // most slots hold one or two
+    fn collect_slot(&mut self, mut taken: Taken) {
         let tag = taken.tag();
-        if place.level::<BITS>() == 0 {
-            while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-                self.fire(tag, &chunk);
-            }
-        } else {
-            while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-                self.cascade(tag, &chunk);
-            }
+        while let Some(set) = self.filing.next_set(&mut taken) {
+            self.collect_set(tag, &set);
+        }
+        for &index in taken.last_records() {
+            self.collect_record(tag, index);
         }
         self.due.end_slot();
     }
 
-    /// What a slot of the lowest level holds is due, but for what has moved to a later deadline.
-    #[inline]
-    fn fire(&mut self, tag: Tag, chunk: &Chunk) {
-        for &index in chunk.records() {
-            if self.collect_record(tag, index) {
-                self.file_nearer(tag, index);
-            }
+    #[inline(never)]
+    fn collect_set(&mut self, tag: Tag, set: &[Record; SET]) {
+        for &index in set {
+            self.collect_record(tag, index);
         }
     }
 
-    /// First looks all entries of the chunk up, then files those that are not due: the look-ups do
-    /// not depend on each other, so the memory fetches overlap, which they would not between two
-    /// filings. In one loop, a drain of a million timers was slower against all peers of its run.
-    #[inline]
-    fn cascade(&mut self, tag: Tag, chunk: &Chunk) {
-        let mut later = [0; CHUNK_RECORDS];
-        let mut rest = later.iter_mut();
-        for &index in chunk.records() {
-            if self.collect_record(tag, index)
-                && let Some(later) = rest.next()
-            {
-                *later = index;
-            }
-        }
-        let later_len = CHUNK_RECORDS - rest.len();
-        for &index in &later[..later_len] {
-            self.file_nearer(tag, index);
-        }
-    }
-
-    /// Takes a record to the queue, if the entry is filed where it was and due. True if it is not
-    /// due yet: then the caller has to file it.
-    #[inline]
-    fn collect_record(&mut self, tag: Tag, index: u32) -> bool {
-        let Some(entry) = self.store.armed_mut(index) else { return false };
-        if !entry.at.is(tag) {
-            return false;
-        }
-        let deadline = entry.deadline;
-        if deadline > self.now {
-            return true;
-        }
-        entry.at = entry.at.due();
-        self.due.push(DueEntry { deadline, armed: entry.armed, index });
-        false
-    }
-
-    /// Files an entry that is not due, and whose record has been taken; once, if there were two.
-    #[inline]
-    fn file_nearer(&mut self, tag: Tag, index: u32) {
+    /// Takes a record to the queue, if the entry is filed where it was and due; files it nearer to
+    /// its deadline, if it is not due yet.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // the loops it is called from are all there is around it
+    fn collect_record(&mut self, tag: Tag, index: u32) {
         let Some(entry) = self.store.armed_mut(index) else { return };
-        if entry.at.is(tag) {
-            entry.at = entry.at.moved(self.filing.file_ahead(self.now, entry.deadline, index));
+        let (at, deadline) = (entry.at, entry.deadline);
+        if !at.is(tag) {
+            return;
+        }
+        if deadline <= self.now {
+            let is_interval = at.is_interval();
+            entry.at = at.due();
+            self.due.push(DueEntry { deadline, armed: entry.armed, index, is_interval });
+        } else {
+            entry.at = at.moved(self.filing.file_ahead(self.now, deadline, index));
             self.cascaded += 1;
         }
     }

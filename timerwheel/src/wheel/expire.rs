@@ -7,30 +7,35 @@ use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
-    #[inline]
+    /// Hands the next due entry out. A one-shot leaves; all else is left to a call.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as `pop_expired`
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
+        let DueEntry { armed, index, is_interval, .. } = self.due.front()?;
+        if is_interval {
+            return self.pop_interval(index, armed);
+        }
         // Garbage is measured by the timers that are left, so it can also become too much by
         // timers that fire.
-        if self.sweep_is_due() || self.store.free_is_full() {
-            self.make_upkeep();
+        if self.spend_credit() || self.store.free_is_full() {
+            return self.pop_after_upkeep();
         }
-        let DueEntry { armed, index, .. } = self.due.front()?;
-        let mut is_interval = false;
-        let entry = self.store.remove_if(index, |entry| {
-            // The arming number is unique, so it proves that the entry is the one collected, and
-            // was neither cancelled nor moved since.
-            let is_meant = entry.armed == armed;
-            is_interval = is_meant && entry.at != At::DUE_ONCE;
-            is_meant && !is_interval
-        });
-        let Some(entry) = entry else {
-            return if is_interval { self.pop_interval(index) } else { self.pop_next() };
+        // The arming number is unique, so it proves that the entry is the one collected, and was
+        // neither cancelled nor moved since.
+        let Some(entry) = self.store.remove_if(index, |entry| entry.armed == armed) else {
+            return self.pop_next();
         };
         self.due.pop_front();
-        self.spend_credit();
         let Armed { value, generation, deadline, .. } = entry;
         let handle = TimerHandle { wheel: self.id, index, generation };
         Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_after_upkeep(&mut self) -> Option<Expired<T>> {
+        self.make_upkeep();
+        self.pop_due()
     }
 
     /// After what was cancelled or moved meanwhile.
@@ -46,9 +51,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         None
     }
 
-    #[inline]
-    fn pop_interval(&mut self, index: u32) -> Option<Expired<T>> {
-        let (entry, rhythm) = self.store.interval_mut(index)?;
+    /// An interval is armed again first.
+    #[inline(never)]
+    fn pop_interval(&mut self, index: u32, armed: u64) -> Option<Expired<T>> {
+        let (entry, rhythm) = match self.store.interval_mut(index) {
+            Some((entry, rhythm)) if entry.armed == armed => (entry, rhythm),
+            _ => return self.pop_next(),
+        };
         // The caller's code runs first: if it panics, the entry is still due and nothing has
         // changed.
         let value = self.clone?(&entry.value);

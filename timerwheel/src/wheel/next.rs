@@ -29,13 +29,37 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// what is earliest now.
     #[inline]
     pub fn next_deadline(&self) -> Option<u64> {
-        if self.due.len() == 0
-            && let Some((_, slot)) = self.filing.first()
-            && self.holds(slot.earliest())
-        {
-            return Some(slot.earliest().deadline);
+        self.noted_deadline().or_else(|| self.find_next_deadline())
+    }
+
+    /// [`refine_wakeup`](Self::refine_wakeup) and [`next_deadline`](Self::next_deadline) in one look:
+    /// what a loop asks before it sleeps to the very tick.
+    ///
+    /// ```
+    /// use timerwheel::TimerWheel;
+    ///
+    /// let mut wheel = TimerWheel::new(0);
+    /// let egg = wheel.insert(60, "egg");
+    /// wheel.insert(180, "tea");
+    /// assert_eq!(wheel.refine_deadline(), Some(60));
+    /// wheel.cancel(egg);
+    /// assert_eq!(wheel.refine_deadline(), Some(180));
+    /// ```
+    #[inline]
+    pub fn refine_deadline(&mut self) -> Option<u64> {
+        if let Some(deadline) = self.noted_deadline() {
+            return Some(deadline);
         }
+        self.refine_wakeup();
         self.find_next_deadline()
+    }
+
+    /// The earliest deadline, if nothing is due and the note of the first slot still holds.
+    #[inline]
+    fn noted_deadline(&self) -> Option<u64> {
+        let (_, slot) = self.filing.first()?;
+        let noted = slot.earliest();
+        (self.due.len() == 0 && self.holds(noted)).then_some(noted.deadline)
     }
 
     #[inline(never)]

@@ -9,7 +9,7 @@
 use super::TimerWheel;
 use crate::filing::Filing;
 use crate::level::Place;
-use crate::slot::{Slot, Tag};
+use crate::slot::{Record, Slot, Tag};
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
 pub(super) const fn allowance<const BITS: u32>() -> usize {
@@ -39,10 +39,12 @@ impl Sweep {
 }
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
-    /// There is a record of nobody more, or a timer less to measure them by.
+    /// There may be a record of nobody more, or a timer less to measure them by. True if it is time
+    /// to look at how many there are.
     #[inline]
-    pub(super) fn spend_credit(&mut self) {
+    pub(super) fn spend_credit(&mut self) -> bool {
         self.sweep.credit -= 1;
+        self.sweep.credit < 0
     }
 
     /// It is time to look at how many records of nobody there are.
@@ -124,29 +126,30 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut taken = self.filing.take(place);
         let tag = taken.tag();
         let mut slot = Slot::new(tag.next());
-        while let Some(chunk) = self.filing.next_chunk(&mut taken) {
-            looked_at += chunk.records().len();
-            for &index in chunk.records() {
-                self.keep_record(&mut slot, tag, last, index);
-            }
+        while let Some(set) = self.filing.next_set(&mut taken) {
+            looked_at += set.len();
+            self.keep_records(&mut slot, tag, last, &set);
         }
+        looked_at += taken.last_records().len();
+        self.keep_records(&mut slot, tag, last, taken.last_records());
         self.filing.put_back(self.now, place, slot);
         self.filing.settle(self.now);
         looked_at
     }
 
-    #[inline]
-    fn keep_record(&mut self, slot: &mut Slot, before: Tag, last: u64, index: u32) {
-        let Some(entry) = self.store.armed_mut(index) else { return };
-        // The second record of an entry finds that it has been kept.
-        if !entry.at.is(before) {
-            return;
+    fn keep_records(&mut self, slot: &mut Slot, before: Tag, last: u64, records: &[Record]) {
+        for &index in records {
+            let Some(entry) = self.store.armed_mut(index) else { continue };
+            // The second record of an entry finds that it has been kept.
+            if !entry.at.is(before) {
+                continue;
+            }
+            let tag = if entry.deadline <= last {
+                self.filing.keep(slot, entry.deadline, index)
+            } else {
+                self.filing.file(self.now, entry.deadline, index)
+            };
+            entry.at = entry.at.moved(tag);
         }
-        let tag = if entry.deadline <= last {
-            self.filing.keep(slot, entry.deadline, index)
-        } else {
-            self.filing.file(self.now, entry.deadline, index)
-        };
-        entry.at = entry.at.moved(tag);
     }
 }

@@ -173,7 +173,9 @@ impl<const BITS: u32> Pair<BITS> {
                 self.pop();
             }
             Op::PopAll => while self.pop() {},
-            Op::Refine => self.wheel.refine_wakeup(),
+            Op::Refine => {
+                assert_eq!(self.wheel.refine_deadline(), self.model.next_deadline(), "refined");
+            }
             Op::Shrink => self.wheel.shrink_to_fit(),
             Op::Clear => {
                 self.wheel.clear();

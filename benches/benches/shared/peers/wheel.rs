@@ -43,8 +43,7 @@ impl Peer for Ours {
     #[inline]
     fn next_deadline(&mut self) -> Option<u64> {
         // What a loop does before it sleeps: forget the first timers if they were cancelled.
-        self.0.refine_wakeup();
-        self.0.next_deadline()
+        self.0.refine_deadline()
     }
 
     fn insert_interval(&mut self, first: u64, value: u64) {
