@@ -3,7 +3,7 @@
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use timerwheel::{Interval, TimerHandle, TimerWheel};
+use timerwheel::{Interval, SameDelay, TimerHandle, TimerWheel};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -20,7 +20,9 @@ const HOUR: u64 = 3_600_000;
 fn memory_is_bounded() {
     arm_and_cancel_runs_in_constant_memory();
     moving_runs_in_constant_memory();
+    a_queue_of_one_delay_runs_in_constant_memory();
     what_mass_cancels_leave_is_bounded_and_can_be_given_back();
+    what_cancelled_intervals_took_can_be_given_back();
     a_timer_costs_at_most_48_bytes();
     what_the_wheel_says_of_its_memory_is_so();
 }
@@ -69,6 +71,20 @@ fn moving_runs_in_constant_memory() {
     wheel.check_invariants();
 }
 
+fn a_queue_of_one_delay_runs_in_constant_memory() {
+    let region = Region::new(GLOBAL);
+    let mut queue = SameDelay::new(10, 0);
+    for n in 0..100_000_u64 {
+        let cancelled = queue.insert(n);
+        queue.insert(n);
+        queue.advance(n);
+        assert_eq!(queue.cancel(cancelled), Some(n));
+        while queue.pop_expired().is_some() {}
+    }
+    let most = held(&region);
+    assert!(most < 4096, "{most} bytes for ten timers");
+}
+
 fn what_mass_cancels_leave_is_bounded_and_can_be_given_back() {
     let region = Region::new(GLOBAL);
     let mut wheel = TimerWheel::new(0);
@@ -87,6 +103,19 @@ fn what_mass_cancels_leave_is_bounded_and_can_be_given_back() {
     assert!(kept < 100 * 1024, "{kept} bytes for no timer");
     drop(wheel);
     assert_eq!(held(&region), 0);
+}
+
+fn what_cancelled_intervals_took_can_be_given_back() {
+    let region = Region::new(GLOBAL);
+    let mut wheel = TimerWheel::new(0);
+    let beat = |n| wheel.insert_interval(Interval::new(n, 10).expect("not zero"), n);
+    let handles: Vec<_> = (1..=100_000).map(beat).collect();
+    for handle in handles {
+        assert!(wheel.cancel(handle).is_some());
+    }
+    wheel.shrink_to_fit();
+    let kept = held(&region);
+    assert!(kept < 100 * 1024, "{kept} bytes for no interval");
 }
 
 fn a_timer_costs_at_most_48_bytes() {
@@ -124,4 +153,5 @@ fn what_the_wheel_says_of_its_memory_is_so() {
     wheel.clear();
     wheel.shrink_to_fit();
     assert_eq!(said(&wheel), held(&region), "given back");
+    assert_eq!(wheel.heap_bytes(), 0, "for no timer");
 }

@@ -345,3 +345,24 @@ fn timers_go_on_after_centuries() {
     }
     assert_eq!(timers.timeout(far), None);
 }
+
+/// Two looks within one tick: a late interval that goes on from now goes on from the later one, in
+/// whatever order they come.
+#[test]
+fn a_delayed_interval_goes_on_from_the_latest_time_within_a_tick() {
+    for parts in [[0.25, 0.75], [0.75, 0.25]] {
+        let base = Instant::now();
+        let mut timers = Timers::new(base);
+        let period = every(5 * TICK + TICK / 2);
+        timers.insert_interval(base + 2 * TICK, period, MissedTicks::Delay, ());
+        for part in parts {
+            timers.advance(base + 9 * TICK + TICK.mul_f64(part));
+        }
+        assert_eq!(timers.pop_expired().expect("late").missed, 1);
+        // 9.75 and 5.5 ticks are 15.25.
+        timers.advance(base + 15 * TICK + TICK / 8);
+        assert_eq!(pop(&mut timers).len(), 0, "early after {parts:?}");
+        timers.advance(base + 16 * TICK);
+        assert_eq!(pop(&mut timers).len(), 1, "late after {parts:?}");
+    }
+}

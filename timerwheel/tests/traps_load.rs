@@ -249,4 +249,9 @@ fn moves_are_counted_through_clearing_and_shrinking() {
     assert_eq!((wheel.moved(), wheel.cascaded()), (2, 1));
     wheel.clear();
     assert_eq!((wheel.moved(), wheel.cascaded()), (2, 1));
+    wheel.insert(300 + (1 << 16), ());
+    for tick in [1 << 16, (1 << 16) + 256, (1 << 16) + 300] {
+        turn(&mut wheel, tick);
+    }
+    assert_eq!(wheel.cascaded(), 3, "down two levels");
 }
