@@ -58,7 +58,7 @@ impl Batch {
     /// Requests of which none begins or ends as the one before: for servers that compare them.
     pub(crate) fn unalike(depth: usize) -> Self {
         let request =
-            |n| format!("GET /{n} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nCookie: {n}\r\n\r\n");
+            |n| format!("GET /?{n} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nCookie: {n}\r\n\r\n");
         Self { bytes: (0..depth).map(request).collect::<String>().into_bytes(), depth }
     }
 }
