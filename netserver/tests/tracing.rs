@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{GET, World, millis, secs};
@@ -16,6 +16,7 @@ use netserver::{
     ConnectionCheck, EventLoop, Handler, Reply, Request, Response, Server, Status, Timeouts,
 };
 use tracing::field::{Field, Visit};
+use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Subscriber, span};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
@@ -41,11 +42,16 @@ impl Told {
         std::mem::take(&mut self.log().events)
     }
 
-    fn listen(&self, most: Level) -> tracing::subscriber::DefaultGuard {
+    fn listen(&self, most: Level) -> (DefaultGuard, MutexGuard<'static, ()>) {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let layer = self.clone().with_filter(tracing_subscriber::filter::LevelFilter::from(most));
-        tracing::subscriber::set_default(Registry::default().with(layer))
+        (set_default(Registry::default().with(layer)), alone)
     }
 }
+
+/// Subscribers are each thread's own, but what `tracing` remembers of who wants what is not: one that
+/// comes while another goes may miss an event.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The fields as `name=value`; a port is that of the test's client, which it does not know.
 #[derive(Default)]
