@@ -42,16 +42,19 @@ impl Told {
         std::mem::take(&mut self.log().events)
     }
 
-    fn listen(&self, most: Level) -> (DefaultGuard, MutexGuard<'static, ()>) {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    fn listen(&self, most: Level) -> DefaultGuard {
         let layer = self.clone().with_filter(tracing_subscriber::filter::LevelFilter::from(most));
-        (set_default(Registry::default().with(layer)), alone)
+        set_default(Registry::default().with(layer))
     }
 }
 
-/// Subscribers are each thread's own, but what `tracing` remembers of who wants what is not: one that
-/// comes while another goes may miss an event.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Subscribers are each thread's own, but what `tracing` remembers of who wants what is not: what is
+/// told for the first time while nobody listens may be missed by one who comes just then. So each
+/// test is alone.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The fields as `name=value`; a port is that of the test's client, which it does not know.
 #[derive(Default)]
@@ -117,6 +120,7 @@ const FIRST: &str = "connection id=0v0 peer=127.0.0.1:*: ";
 
 #[test]
 fn a_connection_tells_of_its_phases_its_expiry_and_its_close() {
+    let _alone = alone();
     let told = Told::default();
     let _listening = told.listen(Level::DEBUG);
     let mut world = World::new();
@@ -144,6 +148,7 @@ fn a_connection_tells_of_its_phases_its_expiry_and_its_close() {
 
 #[test]
 fn a_rescue_and_a_drain_are_told() {
+    let _alone = alone();
     let told = Told::default();
     let mut world = World::new();
     let listening = told.listen(Level::DEBUG);
@@ -172,6 +177,7 @@ fn a_rescue_and_a_drain_are_told() {
 /// As of the level that is listened to: what is below costs nothing, spans included.
 #[test]
 fn who_asks_for_less_is_told_less() {
+    let _alone = alone();
     let told = Told::default();
     let listening = told.listen(Level::INFO);
     let mut world = World::new();
@@ -199,6 +205,7 @@ impl Handler for Speaker {
 
 #[test]
 fn handlers_speak_inside_their_connection_and_a_loop_tells_of_its_timers() {
+    let _alone = alone();
     let told = Told::default();
     let _listening = told.listen(Level::TRACE);
     let check = ConnectionCheck::Interval(millis(5));
