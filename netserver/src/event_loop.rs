@@ -53,8 +53,8 @@ use crate::trace;
 /// A loop of another kind can carry it: wait until its [descriptor](AsFd) is readable, but no
 /// longer than [`timeout`](Self::timeout), and then call [`turn`](Self::turn). Both are told the time:
 /// a turn when it begins, and the timeout after it, from which the deadlines count that began in
-/// the turn. Made by [`bind_at`](Self::bind_at) and carried so, it reads no clock for what it does: all its time is
-/// the `now` of the carrier (the Date field alone is the system's).
+/// the turn. Made by [`bind_at`](Self::bind_at) and carried so, it reads no clock for what it does:
+/// all its time is the `now` of the carrier (the Date field alone is the system's).
 ///
 /// ```
 /// use std::os::fd::AsFd;

@@ -145,6 +145,7 @@ fn abuse(many: usize, time: Duration, p99: Duration) {
 fn check(rows: impl Iterator<Item = Row>, p99: Duration) {
     // The whole table first.
     let rows: Vec<_> = rows.inspect(Row::print).collect();
+    assert!(!rows.is_empty(), "no attack has that in its name");
     for row in rows {
         assert!(row.held > 0, "{}: nobody came", row.name);
         assert!(row.kib_each <= KIB_EACH_MAX, "{}: {} KiB each", row.name, row.kib_each);

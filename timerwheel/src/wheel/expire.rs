@@ -6,7 +6,6 @@ use crate::handle::TimerHandle;
 use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
-    /// Hands the next due entry out: a one-shot leaves, an interval is armed again first.
     /// Hands the next due entry out. A one-shot leaves; all else is left to a call.
     #[inline(always)]
     #[allow(clippy::inline_always)] // as `pop_expired`
