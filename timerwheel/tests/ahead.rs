@@ -73,6 +73,23 @@ fn a_sweep_does_not_forget_what_is_sorted_ahead() {
     pair.finish();
 }
 
+/// What is left behind by those that were sorted is bounded like all that is left behind.
+#[test]
+fn a_sweep_takes_what_was_cancelled_of_what_is_sorted_ahead() {
+    let mut wheel = TimerWheel::new(0);
+    let crowd: Vec<_> = (0..60_000).map(|n| wheel.insert(256 + n % 256, n)).collect();
+    for tick in 1..256 {
+        wheel.insert(tick, 0);
+        wheel.advance(tick);
+        assert!(wheel.pop_expired().is_some());
+    }
+    assert!(wheel.moved() > 50_000, "most are sorted by now");
+    for handle in crowd {
+        assert!(wheel.cancel(handle).is_some());
+    }
+    wheel.check_invariants();
+}
+
 #[test]
 fn no_tick_moves_all_of_a_crowded_slot() {
     const CROWD: u64 = 10_000;
@@ -95,6 +112,7 @@ fn no_tick_moves_all_of_a_crowded_slot() {
     }
     assert_eq!(fired, CROWD + 255);
     assert_eq!(wheel.moved(), 2 * CROWD + 255, "each was moved once and fired");
+    assert_eq!(wheel.cascaded(), CROWD, "once, ahead of time or not");
     assert!(most < 150, "{most} moves in one tick");
 }
 

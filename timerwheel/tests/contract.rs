@@ -190,6 +190,23 @@ fn handles_differ_through_any_reuse_and_shrinking() {
 }
 
 #[test]
+fn a_handle_reads_as_its_place_and_how_often_that_was_used() {
+    let mut wheel = TimerWheel::new(0);
+    let first = wheel.insert(1, ());
+    wheel.cancel(first);
+    let second = wheel.insert(1, ());
+    assert!(format!("{first:?}").starts_with("0v1@"), "{first:?}");
+    assert!(format!("{second:?}").starts_with("0v2@"), "{second:?}");
+}
+
+#[test]
+fn a_wheel_tells_of_its_time_and_what_comes_next() {
+    let mut wheel = TimerWheel::new(3);
+    wheel.insert(10, "anything");
+    assert_eq!(format!("{wheel:?}"), "TimerWheel { now: 3, len: 1, next_wakeup: Some(10), .. }");
+}
+
+#[test]
 fn an_option_of_a_handle_is_no_larger() {
     assert_eq!(size_of::<Option<TimerHandle>>(), size_of::<TimerHandle>());
     assert!(size_of::<TimerHandle>() <= 16);
@@ -221,6 +238,23 @@ fn an_interval_keeps_its_handle_and_its_phase() {
         assert_eq!((same, deadline, told, missed), (handle, expected, late, 0));
         expected += 10;
         assert_eq!(wheel.deadline_of(handle), Some(expected), "armed before it is handed out");
+    }
+}
+
+/// Moved to a whole tick, it is no longer between two of them.
+#[test]
+fn an_interval_that_is_moved_begins_a_new_phase() {
+    let half = 1 << 31;
+    for to in [5, 20] {
+        let mut wheel = TimerWheel::new(0);
+        let every = Interval::new(10, 10).expect("not zero").fraction(half).phase(half);
+        let handle = wheel.insert_interval(every, ());
+        assert!(wheel.reschedule(handle, to));
+        for expected in [to, to + 11, to + 21, to + 32] {
+            assert_eq!(wheel.next_deadline(), Some(expected), "moved to {to}");
+            wheel.advance(expected);
+            assert!(wheel.pop_expired().is_some());
+        }
     }
 }
 
@@ -262,6 +296,8 @@ fn an_interval_can_be_cancelled_and_moved_from_inside() {
 #[test]
 fn a_period_of_zero_is_an_error_when_it_is_made() {
     assert_eq!(Interval::new(3, 0), Err(ZeroPeriod));
+    let said = ZeroPeriod.to_string();
+    assert_eq!(said, "the period of an interval must be longer than zero");
 }
 
 // 8. Work. Counted in clones of an interval's value and in expiries, not in time: a jump that

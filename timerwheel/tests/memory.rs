@@ -131,7 +131,8 @@ fn a_timer_costs_at_most_48_bytes() {
     }
 }
 
-/// With something of every kind: intervals, a queue of what is due, slots of several levels.
+/// With something of every kind: intervals, a queue of what is due, slots of several levels and one
+/// that is sorted ahead.
 fn what_the_wheel_says_of_its_memory_is_so() {
     let region = Region::new(GLOBAL);
     let mut wheel = TimerWheel::new(0);
@@ -143,6 +144,12 @@ fn what_the_wheel_says_of_its_memory_is_so() {
         wheel.insert_interval(Interval::new(period, period).expect("not zero"), period);
     }
     assert_eq!(said(&wheel), held(&region), "armed");
+    for n in 0..1_000 {
+        wheel.insert(300, n);
+    }
+    wheel.advance(1);
+    assert!(wheel.moved() > 1, "some of the next block is sorted by now");
+    assert_eq!(said(&wheel), held(&region), "with a slot that is half sorted");
     for handle in handles.iter().step_by(2) {
         wheel.cancel(*handle);
     }

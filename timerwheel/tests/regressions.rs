@@ -6,13 +6,16 @@ use timerwheel::TimerWheel;
 /// earliest of this one, and the wake-up for everything in between came too late.
 #[test]
 fn a_moved_entry_that_is_swept_does_not_delay_the_wakeup_of_others() {
-    let mut wheel = TimerWheel::new(0);
-    let moved = wheel.insert(300, "moved");
-    wheel.insert(600, "waiting");
-    assert!(wheel.reschedule(moved, 10_000));
-    wheel.refine_wakeup();
-    wheel.check_invariants();
-    assert_eq!(wheel.next_wakeup(), Some(600));
+    // The first tick of the slot behind, or far away.
+    for (to, next) in [(512, 512), (10_000, 600)] {
+        let mut wheel = TimerWheel::new(0);
+        let moved = wheel.insert(300, "moved");
+        wheel.insert(600, "waiting");
+        assert!(wheel.reschedule(moved, to));
+        wheel.refine_wakeup();
+        wheel.check_invariants();
+        assert_eq!(wheel.next_wakeup(), Some(next));
+    }
 }
 
 /// The balance was looked at when timers were cancelled or moved, not when they fired: once the

@@ -119,6 +119,17 @@ fn sweeping_costs_a_bounded_number_of_moves_per_reschedule() {
     assert!(each <= 16, "{each} moves a reschedule");
 }
 
+/// What was armed too late, and cancelled before the loop came round to it, is swept as well.
+#[test]
+fn what_was_overdue_and_cancelled_is_swept() {
+    let mut wheel = TimerWheel::new(1);
+    for n in 0..200_000 {
+        let handle = wheel.insert(n % 2, n);
+        assert_eq!(wheel.cancel(handle), Some(n));
+    }
+    wheel.check_invariants();
+}
+
 /// camunda#767, theine-go#64: polled every 100 ticks, a wheel left timers behind. Here with each
 /// poll at another distance, and intervals among them.
 #[test]
