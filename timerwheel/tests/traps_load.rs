@@ -119,6 +119,22 @@ fn sweeping_costs_a_bounded_number_of_moves_per_reschedule() {
     assert!(each <= 16, "{each} moves a reschedule");
 }
 
+/// A round over all slots goes on with every few cancels: none of them pays for all of it.
+#[test]
+fn a_cancel_sweeps_a_part_and_never_everything() {
+    let mut wheel = TimerWheel::new(0);
+    let handles: Vec<_> = (0..200_000).map(|n| wheel.insert(1 + n * 7919 % HOUR, n)).collect();
+    let mut most = 0;
+    for handle in handles {
+        let before = wheel.moved();
+        assert!(wheel.cancel(handle).is_some());
+        most = most.max(wheel.moved() - before);
+    }
+    assert!(wheel.moved() > 100_000, "what is left behind is swept");
+    // A thousand, and what is left of the slot it stops in: an hour is in 55 of them.
+    assert!(most < 1_024 + 200_000 / 50, "{most} records for one cancel");
+}
+
 /// What was armed too late, and cancelled before the loop came round to it, is swept as well.
 #[test]
 fn what_was_overdue_and_cancelled_is_swept() {
