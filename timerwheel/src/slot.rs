@@ -106,10 +106,11 @@ impl Slot {
         Earliest { deadline: self.earliest_deadline, index: self.earliest_index }
     }
 
-    /// Notes the deadline of an entry filed here.
+    /// Notes the deadline of an entry filed here. Of equal ones the last, for at the end of time an
+    /// empty slot says the same as the first.
     #[inline]
     pub(crate) fn note(&mut self, deadline: u64, index: u32) {
-        if deadline < self.earliest_deadline {
+        if deadline <= self.earliest_deadline {
             self.earliest_deadline = deadline;
             self.earliest_index = index;
         }

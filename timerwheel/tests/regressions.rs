@@ -75,3 +75,16 @@ fn what_was_cancelled_while_it_was_due_asks_for_no_wakeup() {
     wheel.advance(50);
     assert_eq!(wheel.pop_expired().map(|expired| expired.value), Some("later"));
 }
+
+/// A slot with nothing but the end of time in it had no note of that, for an empty one says the same:
+/// each look at what comes next went over it again, as often as there was work allowed for it.
+#[test]
+fn a_timer_at_the_end_of_time_is_not_swept_at_every_look() {
+    let mut wheel = TimerWheel::new(0);
+    wheel.insert(u64::MAX, ());
+    for _ in 0..10 {
+        wheel.refine_wakeup();
+        assert_eq!(wheel.next_deadline(), Some(u64::MAX));
+    }
+    assert_eq!(wheel.moved(), 0, "nothing to clear away");
+}
