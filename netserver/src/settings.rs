@@ -99,7 +99,7 @@ pub struct Limits {
     pub header_size: usize,
     /// Fields of a head. 100, at least 1, at most 256. Then `431`.
     pub headers_count: usize,
-    /// Bytes of a body that is buffered for the handler. 1 MiB. Then `413`.
+    /// Bytes of a body that is buffered for the handler. 1 MiB; 0 takes no body. Then `413`.
     pub body_size: u64,
     /// Requests per connection; the last response says `Connection: close`. 0 is no limit.
     pub requests_per_connection: u64,

@@ -3,8 +3,14 @@
 
 mod common;
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
 use common::{Client, GET, OK, State, World, secs};
-use netserver::{Cause, OverLimit};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use netserver::{Admission, Cause, Incoming, Listener, OverLimit, Ready, Stream};
 
 fn world(over_limit: OverLimit) -> World {
     World::with(|_, limits| {
@@ -88,4 +94,48 @@ fn a_burst_above_the_limit_is_turned_away_without_waiting_for_the_next_event() {
     assert_eq!((world.server.connections(), world.server.stats().refused), (2, 398));
     let states = clients.iter_mut().map(Client::state);
     assert_eq!(states.filter(|state| *state == State::Open).count(), 2);
+}
+
+/// A listener where nobody waits, which notes how many are in when it is asked.
+struct Empty {
+    admission: Admission,
+    open: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Incoming for Empty {
+    fn accept(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        self.open.lock().expect("nobody panics").push(self.admission.open());
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Source for Empty {
+    fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Another server, on another thread, would have turned a client away meanwhile.
+#[test]
+fn a_look_at_an_empty_listener_takes_nobodys_place() {
+    let (admission, open) = (Admission::new(), Arc::default());
+    let empty = Empty { admission: admission.clone(), open: Arc::clone(&open) };
+    let mut world = World::built_by(
+        Listener::new(empty),
+        |_, limits| {
+            limits.connections = 1;
+            limits.over_limit = OverLimit::Refuse;
+        },
+        |builder| builder.admission(&admission),
+    );
+    world.server.on_event(Token(common::TOKENS.start), Ready::READABLE, world.now);
+    assert_eq!(*open.lock().expect("nobody panics"), [0]);
 }

@@ -9,12 +9,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
-use common::{Client, GET, OK, TIMEOUT, World, millis, secs};
+use common::{App, Client, GET, OK, Seen, TIMEOUT, World, millis, secs};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use netserver::{
-    AdoptError, Cause, Endpoint, Incoming, Listener, OverLimit, Ready, Stream, Transport,
+    AdoptError, Cause, Endpoint, Host, Incoming, Listener, OverLimit, Ready, Server, Stream,
+    Tokens, Transport,
 };
+use timerwheel::Timers;
 
 fn adopting() -> World {
     World::listening_on(Listener::none(), |_, _| {})
@@ -82,6 +84,28 @@ fn an_inherited_listener_serves_and_is_let_go_by_close() {
 }
 
 #[test]
+fn an_inherited_listener_is_let_go_by_drop_too() {
+    let inherited = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    inherited.set_nonblocking(true).expect("nonblocking");
+    let ours = mio::net::TcpListener::from_std(inherited.try_clone().expect("descriptors"));
+    let mut poll = mio::Poll::new().expect("a poll");
+    let now = std::time::Instant::now();
+    let host = Host {
+        registry: poll.registry(),
+        tokens: Tokens::new(0..10),
+        timers: &mut Timers::new(now),
+        timer: (),
+        now,
+    };
+    let builder = Server::builder(App(Seen::default()));
+    drop(builder.listen_on(ours.try_into().expect("an address"), host).expect("it is there"));
+    let _waiting = Client::connect(inherited.local_addr().expect("bound"));
+    let mut events = mio::Events::with_capacity(1);
+    poll.poll(&mut events, Some(secs(0))).expect("poll");
+    assert!(events.is_empty(), "an event for a server that is gone");
+}
+
+#[test]
 fn an_adopted_stream_is_a_connection_like_all_others() {
     let mut world = adopting();
     assert_eq!(world.server.timer_entries(), 1);
@@ -127,6 +151,8 @@ struct Memory(Arc<Mutex<Pipe>>);
 #[derive(Default)]
 struct Pipe {
     input: VecDeque<u8>,
+    /// What a read brings at most; 0 is all.
+    piece: usize,
     output: Vec<u8>,
     shut: bool,
     registered: i32,
@@ -134,7 +160,9 @@ struct Pipe {
 
 impl Read for Memory {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.lock().unwrap().input.read(buffer)? {
+        let mut pipe = self.0.lock().unwrap();
+        let most = if pipe.piece == 0 { buffer.len() } else { pipe.piece.min(buffer.len()) };
+        match pipe.input.read(&mut buffer[..most])? {
             0 => Err(ErrorKind::WouldBlock.into()),
             n => Ok(n),
         }
@@ -214,6 +242,39 @@ impl Incoming for Scripted {
         let next = self.0.get_mut().pop_front();
         next.unwrap_or_else(|| Err(ErrorKind::WouldBlock.into())).map(|stream| (stream, None))
     }
+}
+
+#[test]
+fn what_has_arrived_is_read_before_a_deadline_however_small_its_pieces() {
+    let mut world = adopting();
+    let pipe = Memory::default();
+    let id = world.server.adopt(Stream::new(pipe.clone()), None, world.now).expect("room");
+    let body = 1 << 20;
+    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {body}\r\n\r\n");
+    pipe.0.lock().unwrap().input.extend(head.as_bytes());
+    world.server.on_ready(id, Ready::READABLE, world.now);
+    world.settle();
+    // All of it comes while the loop is held up, and nobody has told it.
+    pipe.0.lock().unwrap().input.extend(std::iter::repeat_n(b'x', body));
+    pipe.0.lock().unwrap().piece = 4096;
+    world.block(secs(301));
+    world.settle();
+    let answer = text(&mut &pipe.0.lock().unwrap().output[..]);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(world.server.stats().rescued, 1);
+}
+
+/// accept(2) of Linux passes on what has befallen a connection before it was accepted.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_of_a_connection_does_not_pause_accepting() {
+    let (protocol, unsupported, host_down) = (71, 95, 112);
+    let errors = [protocol, unsupported, host_down].map(io::Error::from_raw_os_error);
+    let script = errors.into_iter().map(Err).chain([Ok(Stream::new(Memory::default()))]);
+    let listener = Listener::new(Scripted(RefCell::new(script.collect())));
+    let mut world = World::listening_on(listener, |_, _| {});
+    world.server.on_event(Token(common::TOKENS.start), Ready::READABLE, world.now);
+    assert_eq!((world.server.connections(), world.server.stats().accept_pauses), (1, 0));
 }
 
 /// EMFILE on Linux; its kind has no stable name.

@@ -2,9 +2,9 @@
 
 mod support;
 
-use netserver::Cause;
 use netserver::conn::{How, Phase};
 use netserver::track::Class;
+use netserver::{Cause, Exchange, Handler, Pull, Reply, Request, Response, Sink, Status};
 use support::probe::Probes;
 use support::{GET, Peer, body, end, get, ok, post, refused, routes};
 
@@ -274,4 +274,33 @@ fn an_idle_connection_owns_no_buffer() {
     // One cache line more or less: what a hundred thousand idle connections cost.
     let size = size_of::<netserver::conn::Conn>();
     assert!(size <= 256, "{size} bytes");
+}
+
+/// Writes a byte at a time for as long as there is room.
+struct ByteWise;
+
+impl Exchange for ByteWise {
+    fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
+        while sink.room() > 0 {
+            sink.write(b"x");
+        }
+        Pull::More
+    }
+}
+
+struct ByteWiseHandler;
+
+impl Handler for ByteWiseHandler {
+    fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+        reply.stream(Response::new(Status::OK), Box::new(ByteWise));
+    }
+}
+
+#[test]
+fn what_chunks_are_wrapped_in_takes_room_too() {
+    let mut peer = Peer::new(ByteWiseHandler);
+    peer.window = Some(0);
+    peer.receive(GET);
+    let unsent = peer.conn.output().len();
+    assert!((64 << 10..65 << 10).contains(&unsent), "{unsent} bytes wait");
 }

@@ -331,8 +331,9 @@ impl Conn {
         !self.outgoing.peer_is_done
             && match self.reading {
                 Reading::Lingering => !self.sated && self.end().is_none(),
-                // Nothing is wanted but to know whether the peer is there to be answered.
-                Reading::Stopped => !self.outgoing.slots().is_empty() && !self.sated,
+                // Nothing is wanted but to know whether the peer is there to be answered, and
+                // whether it is sending still: a close before that is read would be a reset.
+                Reading::Stopped => !self.sated && !self.is_over(),
                 // What is here already is used first, or it would grow without an end.
                 _ => !self.parked && !self.is_held_back(),
             }
@@ -363,6 +364,9 @@ impl Conn {
             return Some(End { cause, how: How::Close });
         }
         let Ending { cause, linger } = self.outgoing.ending()?;
+        if self.outgoing.is_cut() {
+            return Some(End { cause, how: How::Close });
+        }
         if !self.outgoing.output().is_empty() {
             return None;
         }
@@ -374,6 +378,17 @@ impl Conn {
             }
             _ => Some(End { cause, how: How::Close }),
         }
+    }
+
+    /// Whether it ends without regard to the peer, who may be sending and may have bytes to take.
+    fn is_over(&self) -> bool {
+        self.aborted.is_some() || self.outgoing.is_cut()
+    }
+
+    /// Whether closing in order would say that a response is whole, of which a part is missing: it
+    /// takes a reset to tell (RFC 9112 section 8).
+    pub fn is_cut(&self) -> bool {
+        self.outgoing.is_cut()
     }
 
     /// Whether the request of `ticket` is still to be answered, or streamed.

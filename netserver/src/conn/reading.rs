@@ -347,7 +347,9 @@ impl Conn {
     /// Reads no more requests; the connection ends after the responses that are owed.
     pub(super) fn stop(&mut self, cause: Cause) {
         if self.outgoing.slots().is_empty() {
-            self.outgoing.end(cause, false);
+            // A response that is on its way said that the connection stays, and another request may be
+            // on its way too: closing upon that would be a reset.
+            self.outgoing.end(cause, !self.outgoing.output().is_empty());
         } else {
             self.outgoing.end_after(self.outgoing.begun() - 1, cause);
         }

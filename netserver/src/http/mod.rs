@@ -4,8 +4,8 @@
 //!  bytes ──▶ quick ─────────▶ semantics ──▶ body ──▶ chunked         what arrives
 //!     │      whole and right  framing, Host,  Content-Length, or
 //!     │                       keep-alive      chunks and trailers
-//!     └────▶ scan ──▶ head ──────▲                                   what arrives in pieces,
-//!            its end  httparse + target                              or has something wrong
+//!     └────▶ scan ──▶ head ──────▲                                   what is not all there yet, and
+//!            its end  httparse + target                              what has something wrong
 //!
 //!  bytes ◀── encode ◀── response                                     what leaves
 //!            date, status, reject

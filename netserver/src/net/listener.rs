@@ -11,12 +11,6 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::{Incoming, Stream};
 
-/// Bytes that the kernel keeps of one connection beyond what the peer's window takes. Without it a
-/// peer that reads nothing is given megabytes, and the loop is busy filling them: sockets grow to
-/// what `tcp_wmem` allows. What is sent already is not counted, so that a long way costs no pace.
-#[cfg(target_os = "linux")]
-const UNSENT_BYTES_MAX: u32 = 128 << 10;
-
 /// How to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListenOptions {
@@ -98,9 +92,6 @@ impl Listener {
 
     fn tcp(socket: TcpListener, address: SocketAddr) -> io::Result<Self> {
         SockRef::from(&socket).set_tcp_nodelay(true)?;
-        // An old or a foreign kernel may not know it, and serves all the same.
-        #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
         Ok(Self { socket: Listening::Tcp(socket), endpoint: Endpoint::Ip(address) })
     }
 
@@ -157,15 +148,8 @@ impl Listener {
             };
             match error.kind() {
                 io::ErrorKind::WouldBlock => return Accept::Empty,
-                // It was gone before it was accepted: the next one, please. accept(2) names the
-                // network errors that belong to the connection and not to the listener.
-                io::ErrorKind::Interrupted
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkDown
-                | io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::TimedOut => {}
+                // It was gone before it was accepted: the next one, please.
+                _ if is_of_the_connection(&error) => {}
                 _ => return Accept::Exhausted,
             }
         }
@@ -179,6 +163,28 @@ impl Listener {
         }
     }
 }
+
+/// Whether an error belongs to the connection and not to the listener: an interrupted call, a peer
+/// that has gone, and what accept(2) of Linux passes on of a connection's own network errors.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    let kind = matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::TimedOut
+    );
+    kind || error.raw_os_error().is_some_and(|code| UNNAMED.contains(&code))
+}
+
+/// Those of accept(2) that `std` has no name for: ENONET, EPROTO, ENOPROTOOPT, EOPNOTSUPP, EHOSTDOWN.
+#[cfg(target_os = "linux")]
+const UNNAMED: [i32; 5] = [64, 71, 92, 95, 112];
+#[cfg(not(target_os = "linux"))]
+const UNNAMED: [i32; 0] = [];
 
 /// A listener that is to be opened, or that is there already.
 #[derive(Debug)]

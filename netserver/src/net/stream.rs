@@ -3,12 +3,20 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 
 use super::Transport;
+
+/// Bytes that the kernel keeps of one connection beyond what the peer's window takes. Without it a
+/// peer that reads nothing is given megabytes, and the loop is busy filling them: sockets grow to
+/// what `tcp_wmem` allows. What is sent already is not counted, so that a long way costs no pace.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
 /// A connection's stream of bytes: a TCP or Unix socket, which must not block (mio's do not), or
 /// whatever else is a [`Transport`].
@@ -100,6 +108,36 @@ impl Stream {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Transfer {
         transfer(retry(|| Write::write(self, bytes)))
+    }
+
+    /// Bounds what the kernel keeps for the peer and has not sent: for connections that have much to
+    /// say, so that all others are spared the system call.
+    pub(crate) fn bound_unsent(&self) {
+        // An old or a foreign kernel may not know it, and serves all the same.
+        #[cfg(target_os = "linux")]
+        if let Socket::Tcp(socket) = &self.socket {
+            let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+        }
+    }
+
+    /// Whether the peer has reset the connection, or the network has broken it. For who does not
+    /// read, and so would not hear of it: a reset looks like a FIN to a poll that tells no more
+    /// than [`Ready`](super::Ready).
+    pub(crate) fn is_broken(&self) -> bool {
+        let error = match &self.socket {
+            Socket::Tcp(socket) => socket.take_error(),
+            Socket::Unix(socket) => socket.take_error(),
+            Socket::Other(_) | Socket::Gone => return false,
+        };
+        !matches!(error, Ok(None))
+    }
+
+    /// Has the close to come be a reset, which tells the peer that what it got is not all.
+    pub(crate) fn reset_when_closed(&self) {
+        // Others than TCP know no such thing.
+        if let Socket::Tcp(socket) = &self.socket {
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        }
     }
 
     /// Sends FIN; the peer may go on sending.

@@ -14,6 +14,12 @@ use super::Stream;
 /// is, edge-triggered, by the poll that it registers with
 /// or by [`Server::on_ready`](crate::Server::on_ready). Reading 0 bytes means that the peer has
 /// closed its side.
+///
+/// A read should bring 4 KiB at least where so much is there: before a deadline ends a connection, the
+/// server reads what has arrived, but not in any number of pieces.
+///
+/// When a connection ends it is taken out of the poll; when the whole server is dropped it is just
+/// dropped with it.
 pub trait Transport: Read + Write + Source {
     /// Tells the peer that nothing more will be written; it may go on sending.
     ///

@@ -70,7 +70,7 @@ impl Sink<'_> {
     /// Writes a piece. There is no limit but good sense: after [`room`](Sink::room) bytes the rest
     /// is better kept for the next pull. What goes beyond a stated length is not sent.
     pub fn write(&mut self, data: &[u8]) {
-        self.room = self.room.saturating_sub(data.len());
+        let before = self.out.len();
         match self.content {
             Content::Chunked { .. } => encode_chunk(self.out, data),
             Content::Length { left } => {
@@ -82,9 +82,13 @@ impl Sink<'_> {
                 self.out.extend_from_slice(data);
             }
         }
+        // What a chunk is wrapped in takes room, and what goes nowhere has been offered all the same.
+        let taken = (self.out.len() - before).max(data.len());
+        self.room = self.room.saturating_sub(taken);
     }
 
-    /// Bytes until the server has enough for now. At least 1 at the start of a pull.
+    /// Bytes until the server has enough for now, with what they are wrapped in. At least 1 at the
+    /// start of a pull.
     pub fn room(&self) -> usize {
         self.room
     }

@@ -40,3 +40,9 @@ pub(crate) struct Panicked;
 pub(crate) fn guarded<R>(call: impl FnOnce() -> R) -> Result<R, Panicked> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
 }
+
+/// Drops what is the embedder's, and whose `Drop` is its code, too.
+pub(crate) fn discard<T>(theirs: T) {
+    // A panic is reported by the hook, and what it was about is gone.
+    let _ = guarded(move || drop(theirs));
+}

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 
 use super::exchange::Exchange;
-use super::guarded;
 use super::output::Output;
 use super::slot::{Answer, Content, Method, Slot, Stream, Turn};
 use super::to::Plan;
+use super::{discard, guarded};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::http::{
@@ -29,6 +29,8 @@ pub(crate) struct Outgoing {
     pub(super) held: usize,
     pub(super) last: Option<Last>,
     pub(super) ending: Option<Ending>,
+    /// A response that only the end of the connection tells the end of has been left unfinished.
+    pub(super) cut: bool,
     /// What the handler decided about the body of the head it was given.
     pub(crate) plan: Option<Plan>,
     /// The peer sends no more.
@@ -40,6 +42,8 @@ pub(crate) struct Outgoing {
 pub(crate) struct Last {
     pub(crate) number: u64,
     pub(crate) cause: Cause,
+    /// Its head had gone out before this was known, and said that the connection stays.
+    untold: bool,
 }
 
 /// The last response is complete.
@@ -214,7 +218,7 @@ impl Outgoing {
             let slot = self.slot_or_new(turn);
             let held = slot.held();
             slot.answer = Answer::Refused(reject);
-            slot.exchange = None;
+            discard(slot.exchange.take());
             self.held -= held;
         }
     }
@@ -224,7 +228,8 @@ impl Outgoing {
     /// No response follows the one to this request.
     pub(crate) fn end_after(&mut self, number: u64, cause: Cause) {
         if self.last.is_none_or(|last| number < last.number) {
-            self.last = Some(Last { number, cause });
+            let untold = self.slot(number).is_some_and(Slot::has_begun);
+            self.last = Some(Last { number, cause, untold });
         }
     }
 
@@ -259,8 +264,8 @@ impl Outgoing {
                 self.end_after(turn.number, cause);
             }
             Some(slot) => {
-                if let Some(mut exchange) = slot.exchange.take() {
-                    let _ = guarded(|| exchange.aborted(cause));
+                if let Some(exchange) = slot.exchange.take() {
+                    abort(exchange, cause);
                 }
                 self.refuse(turn, reject, cause, date);
             }
@@ -272,10 +277,11 @@ impl Outgoing {
     /// Lets go of all that is under way.
     pub(crate) fn abandon(&mut self, cause: Cause) {
         self.held = 0;
+        self.cut |= self.slots.front().is_some_and(Slot::ends_with_connection);
         for mut slot in std::mem::take(&mut self.slots) {
             self.front += 1;
-            if let Some(mut exchange) = slot.exchange.take() {
-                let _ = guarded(|| exchange.aborted(cause));
+            if let Some(exchange) = slot.exchange.take() {
+                abort(exchange, cause);
             }
         }
     }
@@ -316,6 +322,12 @@ impl Outgoing {
 
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.ending
+    }
+
+    /// Whether the peer would take what it has got of a response for the whole of it, were the
+    /// connection to end in order.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     pub(crate) fn output(&self) -> &Output {
@@ -389,7 +401,8 @@ impl Outgoing {
         if let Some(last) = self.last
             && last.number == number
         {
-            self.end(last.cause, early);
+            // Who was not told may be sending the next request, which would be answered by a reset.
+            self.end(last.cause, early || last.untold);
         }
     }
 
@@ -401,6 +414,14 @@ impl Outgoing {
             self.slots = VecDeque::new();
         }
         self.held -= slot.as_ref().map_or(0, Slot::held);
-        slot.is_some_and(|slot| slot.receiving)
+        let receiving = slot.as_ref().is_some_and(|slot| slot.receiving);
+        discard(slot);
+        receiving
     }
+}
+
+/// Tells an exchange that it is over, and lets go of it.
+fn abort(mut exchange: Box<dyn Exchange>, cause: Cause) {
+    // A panic is reported by the hook, and there is nothing left that it could end.
+    let _ = guarded(move || exchange.aborted(cause));
 }

@@ -5,7 +5,7 @@ use super::flow::{Flow, Sink};
 use super::outgoing::Outgoing;
 use super::slot::{Answer, Content, Method, Stream};
 use super::ticket::Ticket;
-use super::{Panicked, guarded};
+use super::{Panicked, discard, guarded};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::http::{Connection, Reject, encode_last_chunk, encode_reject};
@@ -114,7 +114,7 @@ impl Outgoing {
             }
         }
         // Taken before the slot goes, so that only unfinished exchanges are told of an abort.
-        slot.exchange = None;
+        discard(slot.exchange.take());
         self.complete_front(false);
         true
     }
@@ -136,8 +136,11 @@ impl Outgoing {
         if let Err(Panicked) = guarded(|| arrival.tell(&mut *exchange, &mut flow)) {
             let date = cx.date.text(cx.now);
             self.fail(turn, Reject::Handler, Cause::Handler, date);
+            discard(exchange);
         } else if let Some(slot) = self.slot_mut(number) {
             slot.exchange = Some(exchange);
+        } else {
+            discard(exchange);
         }
     }
 }

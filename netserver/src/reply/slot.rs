@@ -178,6 +178,14 @@ impl Slot {
         matches!(&self.answer, Answer::Stream(Stream { content: Content::Socket, .. }))
     }
 
+    /// Part of the response is in the output, or was, and the end of the connection is its end: an
+    /// HTTP/1.0 client knows no chunks (RFC 9112 section 6.3).
+    pub(crate) fn ends_with_connection(&self) -> bool {
+        let until_close =
+            |it: &Stream| it.head.is_none() && matches!(it.content, Content::UntilClose);
+        matches!(&self.answer, Answer::Stream(stream) if until_close(stream))
+    }
+
     /// Part of the response is in the output, or was.
     pub(crate) fn has_begun(&self) -> bool {
         matches!(&self.answer, Answer::Stream(Stream { head: None, .. }))

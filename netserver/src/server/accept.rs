@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::admission::{Crowded, Seat};
 use super::connection::Connection;
+use super::work::Until;
 use super::{AdoptError, Server};
 use crate::cause::Cause;
 use crate::context::ConnId;
@@ -20,24 +21,30 @@ const EVICTIONS_TRIED: usize = 8;
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to its part of the turn.
     pub(super) fn accept(&mut self, now: Instant) {
-        let until = self.work.part();
+        self.accept_until(self.work.part(), now);
+    }
+
+    pub(super) fn accept_until(&mut self, until: Until, now: Instant) {
+        let pauses = self.settings.limits.over_limit == OverLimit::Pause;
         while !self.work.is_past(until) {
             if self.exhausted {
                 return;
             }
-            let seat = self.take_seat();
-            if seat.is_none() && self.settings.limits.over_limit == OverLimit::Pause {
+            // Who is not to be accepted without a seat has one first. For others that is too early:
+            // another server would turn its client away for a seat that nobody takes.
+            let seat = if pauses { self.take_seat() } else { None };
+            if pauses && seat.is_none() {
                 return;
             }
-            let Some(listener) = &mut self.listener else { return self.accepting = false };
             self.work.accept_or_close();
-            match listener.accept() {
-                Accept::Connection(stream, peer) => {
+            match self.listening.accept() {
+                Some(Accept::Connection(stream, peer)) => {
+                    let seat = seat.or_else(|| self.take_seat());
                     // Who is turned away has been counted, and there is nobody to tell.
                     let _ = self.admit(stream, peer, seat, self.proxied, now);
                 }
-                Accept::Empty => return self.accepting = false,
-                Accept::Exhausted => {
+                Some(Accept::Empty) | None => return self.accepting = false,
+                Some(Accept::Exhausted) => {
                     // No edge comes when descriptors are free again: the check retries.
                     self.exhausted = true;
                     self.stats.accept_pauses += 1;
@@ -93,7 +100,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         };
         let entry = self.connections.vacant_entry();
         let Ok(key) = u32::try_from(entry.key()) else { return Err(AdoptError::Full) };
-        if let Err(error) = stream.watch(&self.registry, self.tokens.connection(key)) {
+        if let Err(error) = stream.watch(self.listening.registry(), self.tokens.connection(key)) {
             // Out of kernel memory or watches: as good as out of descriptors.
             self.exhausted = true;
             self.stats.accept_pauses += 1;

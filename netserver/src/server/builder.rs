@@ -11,6 +11,7 @@ use slab::Slab;
 use timerwheel::{Period, Timers};
 
 use super::lines::Lines;
+use super::listening::Listening;
 use super::peak::Peak;
 use super::timer::CheckTimer;
 use super::work::Work;
@@ -174,7 +175,7 @@ impl<H: Handler> ServerBuilder<H> {
     ) -> Result<Server<H, T>, BindError<H>> {
         let endpoint = source.endpoint();
         match self.listen(source, &host) {
-            Ok((listener, registry, every)) => Ok(self.arm(listener, registry, every, host)),
+            Ok((listening, every)) => Ok(self.arm(listening, every, host)),
             Err(reason) => Err(BindError { endpoint, reason, builder: Box::new(self) }),
         }
     }
@@ -184,37 +185,32 @@ impl<H: Handler> ServerBuilder<H> {
         &self,
         source: Source,
         host: &Host<'_, T>,
-    ) -> Result<(Listener, Registry, Option<Period>), BindReason> {
+    ) -> Result<(Listening, Option<Period>), BindReason> {
         self.check()?;
         let every = match self.settings.timeouts.check {
             // The rule that it is not zero was checked right above.
             ConnectionCheck::Interval(interval) => Period::new(interval).ok(),
             ConnectionCheck::Exact => None,
         };
-        let mut listener = source.open(self.listen)?;
-        let registry = host.registry.try_clone()?;
-        listener.register(&registry, host.tokens.listener())?;
-        Ok((listener, registry, every))
+        let token = host.tokens.listener();
+        Ok((Listening::start(source, self.listen, host.registry, token)?, every))
     }
 
     fn arm<T: Copy + fmt::Debug>(
         self,
-        listener: Listener,
-        registry: Registry,
+        listening: Listening,
         every: Option<Period>,
         host: Host<'_, T>,
     ) -> Server<H, T> {
         let Host { tokens, timers, timer, now, .. } = host;
-        trace::listening(listener.endpoint());
+        trace::listening(listening.endpoint());
         Server {
             handler: self.handler,
             settings: self.settings,
             listen: self.listen,
             proxied: self.proxied,
-            registry,
             tokens,
-            endpoint: listener.endpoint().clone(),
-            listener: Some(listener),
+            listening,
             check: CheckTimer::new(timer, every, timers, now),
             connections: Slab::new(),
             admission: self.admission.unwrap_or_default(),

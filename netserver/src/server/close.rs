@@ -68,10 +68,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// The server is done when [`is_closed`](Self::is_closed). Its timer goes with its last
     /// connection.
     pub fn close(&mut self, grace: Duration, now: Instant) {
-        if let Some(mut listener) = self.listener.take() {
-            // Another process may hold the same socket, and its connections are not ours any more.
-            listener.deregister(&self.registry);
-        }
+        // Who waits to be accepted is connected already, as far as it knows, and would be reset.
+        self.accept_until(self.work.turn(), now);
+        self.listening.stop();
         self.accepting = false;
         trace::draining(self.connections.len(), grace);
         let deadline = now.checked_add(grace);

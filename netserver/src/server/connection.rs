@@ -31,6 +31,10 @@ pub(super) struct Connection {
     pub(super) read_closed: bool,
     /// The last write was cut short, and no edge has come since.
     pub(super) blocked: bool,
+    /// The poll has said that the peer's side is closed, and whether it was a reset is not known.
+    pub(super) doubtful: bool,
+    /// What the kernel keeps of it is bounded.
+    pub(super) bounded: bool,
     pub(super) rescued: u32,
     /// The phase it is counted in.
     pub(super) phase: Phase,
@@ -68,6 +72,8 @@ impl Connection {
             readable: true,
             read_closed: false,
             blocked: false,
+            doubtful: false,
+            bounded: false,
             rescued: 0,
             phase: Phase::FirstByte,
             phase_since: 0,
@@ -96,6 +102,7 @@ impl Connection {
     pub(super) fn note(&mut self, ready: Ready) {
         self.readable |= ready.readable;
         self.read_closed |= ready.read_closed;
+        self.doubtful |= ready.read_closed;
         self.blocked &= !ready.writable;
     }
 

@@ -16,6 +16,10 @@ use crate::reply::guarded;
 /// Bytes read at once. Shared by all connections, so it costs nothing to be generous.
 const READ_BYTES: usize = 64 * 1024;
 
+/// Bytes that a connection may have sent, or be about to, before the kernel is told how much to keep
+/// of it: as many as fit below that bound anyway.
+const SAID_MUCH: u64 = 64 * 1024;
+
 /// What a step has come to.
 enum Step {
     /// There may be more to do.
@@ -72,6 +76,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.stats.bytes_out += write(connection, &mut self.work);
         if let Some(end) = connection.conn.end() {
             match end.how {
+                // What has arrived and is not read makes a close a reset, which takes back what the
+                // peer has not read yet: one look, after which it may have to linger.
+                How::Close if connection.readable && connection.conn.wants_read() => {}
                 How::Close => return Step::Rest,
                 How::Linger => {
                     connection.stream.shut_down_writing();
@@ -128,6 +135,14 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.work.requests(connection.conn.requests() - requests);
             return Step::On;
         }
+        if std::mem::take(&mut connection.doubtful)
+            && !connection.conn.wants_read()
+            && connection.stream.is_broken()
+        {
+            // Nobody is there to take an answer, and no read would have said so.
+            connection.conn.break_off();
+            return Step::On;
+        }
         let unsent = !connection.conn.output().is_empty() && !connection.blocked;
         if unsent { Step::On } else { Step::Rest }
     }
@@ -181,7 +196,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// The connection has ended: its socket closes, its links go, its slot is another's.
     fn remove(&mut self, key: u32, cause: Cause, now: Instant) {
         let mut connection = self.connections.remove(key as usize);
-        connection.stream.unwatch(&self.registry);
+        connection.stream.unwatch(self.listening.registry());
+        if connection.conn.is_cut() {
+            connection.stream.reset_when_closed();
+        }
         self.tracker.remove(key);
         self.lines.remove(key);
         self.work.accept_or_close();
@@ -228,6 +246,10 @@ fn write(connection: &mut Connection, work: &mut Work) -> u64 {
     let len = output.len();
     if len == 0 || connection.blocked {
         return 0;
+    }
+    if !connection.bounded && connection.conn.bytes_out() + len as u64 > SAID_MUCH {
+        connection.bounded = true;
+        connection.stream.bound_unsent();
     }
     match connection.stream.write(output) {
         Transfer::Bytes(n) => {

@@ -31,7 +31,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         let cx = connection.context(&self.settings, &mut self.date, now);
         let Some((ticket, read)) = connection.conn.give_up_socket(&cx) else { return };
-        let stream = connection.stream.take(&self.registry);
+        let stream = connection.stream.take(self.listening.registry());
         let leases = self.leases.get_or_insert_default();
         let (ours, lease) = Leased::new(connection.id, &stream, leases.sender.clone());
         leases.out += 1;

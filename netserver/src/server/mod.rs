@@ -19,6 +19,7 @@ mod connection;
 mod drive;
 mod leases;
 mod lines;
+mod listening;
 mod peak;
 mod proxied;
 mod timer;
@@ -30,7 +31,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mio::{Registry, Token};
+#[cfg(feature = "live")]
+use mio::Registry;
+use mio::Token;
 use slab::Slab;
 use timerwheel::{TimerHandle, Timers};
 
@@ -43,7 +46,7 @@ pub use connection::ConnectionInfo;
 use crate::context::{ConnId, Context};
 use crate::handler::Handler;
 use crate::http::DateCache;
-use crate::net::{Endpoint, ListenOptions, Listener, Ready, Tokens};
+use crate::net::{Endpoint, ListenOptions, Ready, Tokens};
 use crate::reply::{Reply, Ticket};
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -52,6 +55,7 @@ use close::Drain;
 use connection::Connection;
 use leases::Leases;
 use lines::{Line, Lines};
+use listening::Listening;
 use peak::Peak;
 use timer::CheckTimer;
 use work::{Until, Work};
@@ -69,11 +73,8 @@ pub struct Server<H, T> {
     listen: ListenOptions,
     /// Connections that are accepted come by way of a proxy, which says whose they are.
     proxied: bool,
-    registry: Registry,
     tokens: Tokens,
-    endpoint: Endpoint,
-    /// `None` once closing.
-    listener: Option<Listener>,
+    listening: Listening,
     /// The one entry in the wheel.
     check: CheckTimer<T>,
     connections: Slab<Connection>,
@@ -243,7 +244,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// What it listens on, or did until it was closed.
     pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        self.listening.endpoint()
     }
 
     /// The address it listens on, or did until it was closed; the port is the real one if 0 was
@@ -253,7 +254,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     ///
     /// If it listens on something that has none, a Unix socket for instance.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.endpoint.ip()
+        self.endpoint().ip()
     }
 
     /// Whether there is work left over, so that the loop must not sleep.
@@ -309,7 +310,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     #[cfg(feature = "live")]
     pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
+        self.listening.registry()
     }
 
     /// The handler.
@@ -365,7 +366,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
 impl<H, T> fmt::Debug for Server<H, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", self.listening.endpoint())
             .field("connections", &self.connections.len())
             .field("timer", &self.check.handle())
             .finish_non_exhaustive()

@@ -79,6 +79,11 @@ impl Work {
         Until(self.done + TURN / 8)
     }
 
+    /// Where a job ends that has a turn for itself.
+    pub(super) fn turn(&self) -> Until {
+        Until(self.done + TURN)
+    }
+
     /// Where the turn ends for those who have news.
     pub(super) fn news(&self) -> Until {
         Until(self.news_until)

@@ -80,7 +80,8 @@ impl Seen {
 }
 
 /// `/` says ok, `/later` keeps its ticket, `/echo` gives the body back, `/refuse` takes none,
-/// `/stream` never ends, `/socket` takes the socket,
+/// `/stream` never ends, `/fail` fails in its middle, `/fragile` when it is let go of, `/socket` takes
+/// the socket,
 /// `/hold` takes its body a piece at a time, `/panic` panics, `/drop` drops its reply.
 pub(crate) struct App(pub(crate) Seen);
 
@@ -108,6 +109,8 @@ impl Handler for App {
             }
             "/echo" => reply.send(Response::new(Status::OK).body(request.body())),
             "/stream" => reply.stream(Response::new(Status::OK), Box::new(Endless)),
+            "/fail" => reply.stream(Response::new(Status::OK), Box::new(Failing::default())),
+            "/fragile" => reply.stream(Response::new(Status::OK), Box::new(Fragile)),
             _ if request.method() == "CONNECT" => _ = reply.hand_over(&[]),
             "/socket" => {
                 let ticket = reply.hand_over(&[("Upgrade", "raw")]);
@@ -145,6 +148,37 @@ impl Exchange for Endless {
     fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
         sink.write(&[b'x'; 1024]);
         Pull::More
+    }
+}
+
+/// Says a piece, and then panics.
+#[derive(Default)]
+struct Failing {
+    said: bool,
+}
+
+impl Exchange for Failing {
+    fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
+        assert!(!self.said, "the exchange panics, as the test asked");
+        self.said = true;
+        sink.write(b"the first half");
+        Pull::More
+    }
+}
+
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Exchange for Fragile {
+    fn pull(&mut self, sink: &mut Sink<'_>) -> Pull {
+        sink.write(b"ok");
+        Pull::End
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("the exchange panics when it is dropped, as the test asked");
     }
 }
 

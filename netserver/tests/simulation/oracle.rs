@@ -179,10 +179,13 @@ impl Oracle<'_> {
                 Cause::WriteStall | Cause::Linger => true,
                 Cause::Handler => front_is_troubled,
                 // What was not even read is the next connection's, as the last response said, or as
-                // the end says to whoever had begun to get it.
+                // the end says to whoever had begun to get it. Who was told by an end alone had time
+                // to send more.
                 Cause::Drain => {
-                    let unread = lost.is_some_and(|lost| lost.end > wire.read);
-                    self.forced || (wire.held_at_close && unread)
+                    let after = |offset| lost.is_some_and(|lost| lost.end > offset);
+                    self.forced
+                        || wire.held_at_close.is_some_and(after)
+                        || (wire.shut.is_some() && after(wire.arrived_at_close))
                 }
                 _ => false,
             };
@@ -220,6 +223,8 @@ impl Oracle<'_> {
             Cause::Body => (started(front), timeouts.request),
             Cause::MinRate => (started(front), timeouts.min_rate),
             Cause::Linger => (wire.shut, timeouts.linger.min(timeouts.linger_total)),
+            // A loop that stood still has not tried meanwhile.
+            Cause::WriteStall if self.stalled => (wire.last_write, timeouts.write),
             Cause::WriteStall => (wire.blocked, timeouts.write),
             _ => return Ok(()),
         };
@@ -239,10 +244,12 @@ impl Oracle<'_> {
             Cause::Evicted => limits.connections > 0,
             // A loop that stood still may have been late for the handler.
             Cause::Handler => self.stalled,
-            // It sent more than would be answered.
-            Cause::Linger => wire.answers.list.last().is_some_and(|last| last.close),
-            // The loop stood still for longer than that, and the edge has not been told yet.
-            Cause::WriteStall if self.stalled => true,
+            // It sent more than would be answered, or was not told before that there is no more.
+            Cause::Linger => {
+                self.draining || wire.answers.list.last().is_some_and(|last| last.close)
+            }
+            // The edge has not been told yet, of so many that there are, or to a loop that stood still.
+            Cause::WriteStall if self.stalled || !wire.is_told() => true,
             // Everybody stood still, the network too.
             Cause::Headers
             | Cause::FirstByte

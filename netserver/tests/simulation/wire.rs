@@ -118,8 +118,10 @@ pub(crate) struct Wire {
     pub(crate) shut: Option<Instant>,
     /// The server has let go of it, when so much had arrived.
     pub(crate) dropped: Option<(Instant, u64)>,
-    /// When the server began to close, it was not reading: something was under way.
-    pub(crate) held_at_close: bool,
+    /// When the server began to close, it had read so much and was not reading: something was under
+    /// way. What it has read since was to see whether the client is sending still.
+    pub(crate) held_at_close: Option<u64>,
+    pub(crate) arrived_at_close: u64,
     /// The poll refuses to watch it.
     pub(crate) unwatchable: bool,
     /// What a server must not do with a stream, and did.
@@ -172,7 +174,8 @@ impl Wire {
             accepted: None,
             shut: None,
             dropped: None,
-            held_at_close: false,
+            held_at_close: None,
+            arrived_at_close: 0,
             unwatchable: rng.u32(..500) == 0,
             fault: None,
         }

@@ -50,7 +50,7 @@ const STYLES: Styles = Styles::styled()
 /// Its colours go where the others go when nobody sees them.
 const EXAMPLES: &str = "\
 \x1b[1;32mUnits:\x1b[0m
-  500ms, 2s, 1m; 16KiB, 1MiB. 0 switches a limit off.
+  500ms, 2s, 1m; 16KiB, 1MiB. 0 switches a timeout off, and a number of connections or requests.
 
 \x1b[1;32mExamples:\x1b[0m
   \x1b[1;36mnetserver\x1b[0m
@@ -175,7 +175,7 @@ pub(crate) struct Options {
     )]
     ipv6_prefix_length: u8,
 
-    /// A body that is held in memory; more is answered 413.
+    /// A body that is held in memory; more is answered 413, and with 0 any body is.
     #[arg(
         long, help_heading = "Limits",
         value_name = "SIZE", default_value = "1MiB", value_parser = size
@@ -192,7 +192,7 @@ pub(crate) struct Options {
     )]
     pub(crate) live_page: Audience,
 
-    /// How long requests under way may take to finish after SIGTERM or SIGINT.
+    /// How long requests under way may take to finish after SIGTERM or SIGINT; 0 is no time.
     #[arg(
         long, help_heading = "Timeouts",
         value_name = "DURATION", default_value = "10s", value_parser = duration

@@ -12,7 +12,7 @@ use crate::wire::lock;
 
 /// Memory of a server that is there whatever the number of its connections, and when there are none
 /// any more: what it reads into and writes from, and lists with room for a thousand.
-const BYTES_AT_ALL: i64 = 768 << 10;
+const BYTES_AT_ALL: i64 = 1024 << 10;
 
 /// A loop that turns so often with nothing done spins.
 const IDLE_TURNS_MAX: u32 = 200;
@@ -93,7 +93,9 @@ impl World {
             let mut wire = lock(&client.wire);
             let front = client.messages.get(wire.answers.list.len());
             let under_way = front.is_some_and(|front| front.start < wire.read);
-            wire.held_at_close = under_way || wire.blocked.is_some();
+            let held = under_way || wire.blocked.is_some();
+            wire.held_at_close = held.then_some(wire.read);
+            wire.arrived_at_close = wire.arrived;
         }
         self.in_server(|world| world.server.close(grace, now));
     }
