@@ -7,9 +7,11 @@
 //! the ratios within one run.
 //!
 //! ```text
-//! cargo bench -p benches --bench server             two minutes
+//! cargo bench -p benches --bench server             three minutes
 //! cargo bench -p benches --bench server -- --quick  a smoke test, under half a minute
 //! ```
+//!
+//! Further arguments are parts to run only those: requests, memory, check, servers, loops, slow.
 
 // Some of what is there is for the other benchmark.
 #[allow(dead_code)]
@@ -64,19 +66,32 @@ fn main() {
     // A connection takes a descriptor here and one there.
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
     let plan = Plan::from_arguments();
-    let servers: Vec<Running> = peers::ALL.into_iter().map(Running::start).collect();
-    print_loads(plan, &servers);
-    drop(servers);
+    let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    let wants = |part: &str| only.is_empty() || only.iter().any(|it| it == part);
+    if wants("requests") {
+        print_loads(plan);
+    }
     let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(100);
-    print_memory(plan.idle.min(room));
-    print_checks(plan.tracked);
-    print_cycles(plan);
-    print_loops(plan);
-    // Half of them send heads and half of them bodies.
-    print_slow(plan.slow.min(room / 2), plan.timeout);
+    if wants("memory") {
+        print_memory(plan.idle.min(room));
+    }
+    if wants("check") {
+        print_checks(plan.tracked);
+    }
+    if wants("servers") {
+        print_cycles(plan);
+    }
+    if wants("loops") {
+        print_loops(plan);
+    }
+    if wants("slow") {
+        // Half of them send heads and half of them bodies.
+        print_slow(plan.slow.min(room / 2), plan.timeout);
+    }
 }
 
-fn print_loads(plan: Plan, servers: &[Running]) {
+fn print_loads(plan: Plan) {
+    let servers: Vec<Running> = peers::ALL.into_iter().map(Running::start).collect();
     // For each server and load, the rounds: CPU time per request, and requests per second.
     let mut measured = vec![vec![Vec::new(); LOADS.len()]; servers.len()];
     for _ in 0..plan.rounds {
@@ -225,8 +240,10 @@ fn print_slow(each: usize, timeout: Duration) {
     let millis = timeout.as_millis().to_string();
     let outcomes = peers::WITH_SLOW_CLIENTS.map(|peer| {
         let server = Running::start_with(slow::TIMEOUT, &millis, peer);
-        (peer, slow::clients(server.address, each, timeout))
+        (peer, slow::clients(server.address, each, timeout, true))
     });
+    let bare = Running::start(peers::BARE);
+    let floor = slow::clients(bare.address, each, timeout, false);
     let title = format!("Slow clients: answered after × of the timeout, {each} heads and bodies");
     let columns = ["first-head", "last-head", "first-body", "last-body", "told", "untold"];
     print_header(&title, &columns.map(str::to_owned));
@@ -244,11 +261,15 @@ fn print_slow(each: usize, timeout: Duration) {
         assert_eq!(untold, 0, "somebody was not told why");
     }
     let title = "Slow clients: the 99th percentile of a healthy one beside them, µs";
-    print_header(title, &["alone", "beside", "ratio"].map(str::to_owned));
-    for (peer, outcome) in outcomes {
+    let columns = ["alone", "beside", "ratio", "while-slow", "at-their-end"];
+    print_header(title, &columns.map(str::to_owned));
+    for (peer, outcome) in [(peers::BARE, floor)].into_iter().chain(outcomes) {
         let (alone, beside) = (outcome.alone.as_secs_f64(), outcome.beside.as_secs_f64());
         let (name, ratio) = (peer.name, beside / alone);
-        println!("{name:<20}{:>18.0}{:>18.0}{ratio:>18.2}", alone * 1e6, beside * 1e6);
+        print!("{name:<20}{:>18.0}{:>18.0}{ratio:>18.2}", alone * 1e6, beside * 1e6);
+        let end = outcome.at_the_end.map(|end| format!("{:.0}", end.as_secs_f64() * 1e6));
+        let end = end.unwrap_or_else(|| "-".to_owned());
+        println!("{:>18.0}{end:>18}", outcome.while_slow.as_secs_f64() * 1e6);
     }
 }
 

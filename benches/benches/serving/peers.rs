@@ -42,6 +42,9 @@ pub(crate) fn find(name: &str) -> Option<Peer> {
     all.into_iter().find(|peer| peer.name == name)
 }
 
+/// The floor.
+pub(crate) const BARE: Peer = ALL[0];
+
 /// Ours.
 pub(crate) const NETSERVER: Peer = ALL[1];
 

@@ -43,9 +43,13 @@ pub(crate) struct Ends {
 pub(crate) struct Outcome {
     pub(crate) heads: Ends,
     pub(crate) bodies: Ends,
-    /// The healthy client's 99th percentile, alone and beside them.
+    /// The healthy client's 99th percentile: alone, and beside them from their first byte to the end
+    /// of the last; and of that while they are slow, and while they are told, all of them within a
+    /// second, and leave.
     pub(crate) alone: Duration,
     pub(crate) beside: Duration,
+    pub(crate) while_slow: Duration,
+    pub(crate) at_the_end: Option<Duration>,
 }
 
 struct Slow {
@@ -57,10 +61,16 @@ struct Slow {
     open: bool,
 }
 
-/// `each` of either kind.
-pub(crate) fn clients(address: SocketAddr, each: usize, timeout: Duration) -> Outcome {
+/// `each` of either kind, at a server that closes them after `timeout`, or at one that never does and
+/// is left alone then.
+pub(crate) fn clients(
+    address: SocketAddr,
+    each: usize,
+    timeout: Duration,
+    closes: bool,
+) -> Outcome {
     let stop = AtomicBool::new(false);
-    let healthy = || percentile_99(healthy(address, &stop));
+    let healthy = || healthy(address, &stop);
     let alone = std::thread::scope(|scope| {
         let client = scope.spawn(healthy);
         std::thread::sleep(timeout / 2);
@@ -72,12 +82,22 @@ pub(crate) fn clients(address: SocketAddr, each: usize, timeout: Duration) -> Ou
     stop.store(false, Ordering::Relaxed);
     let beside = std::thread::scope(|scope| {
         let client = scope.spawn(healthy);
-        drip(&mut all, &mut poll, timeout);
+        drip(&mut all, &mut poll, timeout, closes);
         stop.store(true, Ordering::Relaxed);
         client.join().expect("answers")
     });
     let ends = |body| summary(all.iter().filter(|slow| slow.body == body), timeout);
-    Outcome { heads: ends(false), bodies: ends(true), alone, beside }
+    let told = all.iter().filter_map(|slow| Some(slow.since + slow.answered?)).min();
+    let (while_slow, at_the_end): (Vec<_>, Vec<_>) =
+        beside.iter().partition(|(at, _)| !closes || told.is_none_or(|told| *at < told));
+    Outcome {
+        heads: ends(false),
+        bodies: ends(true),
+        alone: percentile_99(alone).expect("half a timeout is long enough to ask"),
+        beside: percentile_99(beside).expect("a timeout is"),
+        while_slow: percentile_99(while_slow).expect("most of it they are"),
+        at_the_end: percentile_99(at_the_end),
+    }
 }
 
 fn connect(address: SocketAddr, at: usize, poll: &Poll) -> Slow {
@@ -92,12 +112,13 @@ fn connect(address: SocketAddr, at: usize, poll: &Poll) -> Slow {
     Slow { stream, since, body, got: Vec::new(), answered: None, open: true }
 }
 
-/// A byte a second from each, evenly, until all have ended.
-fn drip(all: &mut [Slow], poll: &mut Poll, timeout: Duration) {
+/// A byte a second from each, evenly, until all have ended, or the time is over for a server that
+/// does not end them.
+fn drip(all: &mut [Slow], poll: &mut Poll, timeout: Duration, closes: bool) {
     let count = all.len();
     let (start, mut dripped, mut open) = (Instant::now(), 0, count);
     let mut events = Events::with_capacity(1024);
-    while open > 0 {
+    while open > 0 && (closes || start.elapsed() < timeout) {
         assert!(
             start.elapsed() < timeout + Duration::from_mins(1),
             "{open} are open long after their time"
@@ -114,7 +135,7 @@ fn drip(all: &mut [Slow], poll: &mut Poll, timeout: Duration) {
         let due = millis * count / 1000;
         while dripped < due {
             let slow = &mut all[dripped % count];
-            if slow.open && slow.answered.is_none() {
+            if slow.open && (slow.answered.is_none() || !closes) {
                 // If it fails, the next read says why.
                 let _ = slow.stream.write(b"x");
             }
@@ -161,8 +182,8 @@ fn summary<'a>(all: impl Iterator<Item = &'a Slow>, timeout: Duration) -> Ends {
     ends
 }
 
-/// A request each millisecond, on one connection: how long each took.
-fn healthy(address: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
+/// A request each millisecond, on one connection: when each began and how long it took.
+fn healthy(address: SocketAddr, stop: &AtomicBool) -> Vec<(Instant, Duration)> {
     let mut answer = vec![0; load::answer_length(address)];
     let mut stream = std::net::TcpStream::connect(address).expect("it listens");
     stream.set_nodelay(true).expect("a socket");
@@ -171,13 +192,14 @@ fn healthy(address: SocketAddr, stop: &AtomicBool) -> Vec<Duration> {
         let start = Instant::now();
         stream.write_all(REQUEST).expect("room");
         stream.read_exact(&mut answer).expect("an answer");
-        times.push(start.elapsed());
+        times.push((start, start.elapsed()));
         std::thread::sleep(Duration::from_millis(1));
     }
     times
 }
 
-fn percentile_99(mut times: Vec<Duration>) -> Duration {
+fn percentile_99(times: Vec<(Instant, Duration)>) -> Option<Duration> {
+    let mut times: Vec<Duration> = times.into_iter().map(|(_, time)| time).collect();
     times.sort_unstable();
-    times[times.len() * 99 / 100]
+    times.get(times.len() * 99 / 100).copied()
 }

@@ -192,6 +192,11 @@ impl Oracle<'_> {
         require(lost.is_none() || excused, || {
             format!("{cause:?} at {at:?}: {lost:?} had arrived and was lost")
         })?;
+        // Others are cut off, or had their time to read.
+        let in_order = matches!(cause, Cause::MaxRequests | Cause::Drain | Cause::ParseError);
+        require(!in_order || self.forced || wire.destroyed == 0, || {
+            format!("{cause:?} took {} bytes back from the client", wire.destroyed)
+        })?;
         self.check_not_early(client, &wire, cause, at)?;
         if client.role.means_well() {
             self.check_good_end(client, &wire, cause)?;

@@ -118,6 +118,9 @@ pub(crate) struct Wire {
     pub(crate) shut: Option<Instant>,
     /// The server has let go of it, when so much had arrived.
     pub(crate) dropped: Option<(Instant, u64)>,
+    /// What a kernel would have taken back from the client then, by answering with a reset what the
+    /// server had been told of and had not read.
+    pub(crate) destroyed: usize,
     /// When the server began to close, it had read so much and was not reading: something was under
     /// way. What it has read since was to see whether the client is sending still.
     pub(crate) held_at_close: Option<u64>,
@@ -174,6 +177,7 @@ impl Wire {
             accepted: None,
             shut: None,
             dropped: None,
+            destroyed: 0,
             held_at_close: None,
             arrived_at_close: 0,
             unwatchable: rng.u32(..500) == 0,
@@ -408,6 +412,9 @@ impl Drop for End {
             wire.fault = Some("let go of while it was watched");
         }
         wire.dropped = Some((wire.clock.now(), wire.arrived));
+        if wire.unread() > 0 && wire.is_told() && wire.ending.is_none() {
+            wire.destroyed = wire.untaken();
+        }
         wire.inbound.clear();
         wire.touch();
     }
