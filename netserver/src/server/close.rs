@@ -57,8 +57,9 @@ impl Drain {
 }
 
 impl<H: Handler, T: Copy> Server<H, T> {
-    /// Stops accepting, which frees the port at once, and lets connections end: idle and silent
-    /// ones now, the others after the response they are in, which says `Connection: close`.
+    /// Takes in who waits to be accepted, as many as a turn's work allows, and stops listening, which
+    /// frees the port at once. Lets connections end: idle and silent ones now, the others after the
+    /// response they are in, which says `Connection: close`.
     /// Deadlines stay enforced meanwhile. What is still open `grace` from now is cut off at the
     /// next check. Called again, it sets another grace period.
     ///
