@@ -209,14 +209,26 @@ impl<const BITS: u32> Filing<BITS> {
             slot.note(first.earliest().deadline, first.earliest().index);
         }
         let holds = !slot.is_empty() || sorted_ahead;
-        if let Some(tick) = place.tick_ahead::<BITS>() {
-            self.ahead.mark(tick, holds);
-        } else if holds && place != Place::OVERDUE {
-            self.occupancy.set(place.level::<BITS>(), place.slot::<BITS>());
-        }
         if let Some(there) = self.slot_mut(place) {
             debug_assert!(there.is_empty(), "filed in a slot that is being swept");
             *there = slot;
+        }
+        if let Some(tick) = place.tick_ahead::<BITS>() {
+            self.ahead.mark(tick, holds);
+            self.let_go_of_block(now);
+        } else if holds && place != Place::OVERDUE {
+            self.occupancy.set(place.level::<BITS>(), place.slot::<BITS>());
+        }
+    }
+
+    /// The slot that comes next on level 1 stands for what is sorted ahead of it; if the last of that
+    /// is gone, and it holds nothing itself, for nothing any more.
+    fn let_go_of_block(&mut self, now: u64) {
+        if !self.has_sorted()
+            && let Some(block) = Self::next_block(now)
+            && self.slot(block).is_some_and(Slot::is_empty)
+        {
+            self.take(block);
         }
     }
 

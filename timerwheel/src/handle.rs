@@ -13,8 +13,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// - *reuse of the place*: each place counts its timers, and is retired, not reused, when the
 ///   count is at its end after 2<sup>32</sup> − 2 timers;
 /// - *another wheel*: each wheel of the process has a number of its own, taken when it is made and
-///   again by [`clear`](crate::TimerWheel::clear) and [`drain`](crate::TimerWheel::drain). Only
-///   after 2<sup>32</sup> wheels made or cleared does a number come up again.
+///   again by [`clear`](crate::TimerWheel::clear), by [`drain`](crate::TimerWheel::drain) and by
+///   [`shrink_to_fit`](crate::TimerWheel::shrink_to_fit) with nothing armed. Only after
+///   2<sup>32</sup> wheels made or emptied like this does a number come up again.
 ///
 /// ```
 /// use timerwheel::{TimerHandle, TimerWheel};

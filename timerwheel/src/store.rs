@@ -114,8 +114,9 @@ pub(crate) struct Store<T> {
     fresh: u32,
     /// Places that have come to the end of their count, neither armed nor free.
     retired: usize,
-    /// The generation that a fresh number starts with: above all of the numbers given back.
-    first: Generation,
+    /// The generations that the places of each segment start with which was given back: above all
+    /// that it had. By segment, so that one busy place wears out no more than its neighbours.
+    firsts: Vec<Generation>,
     /// Rhythms of intervals by number, for the segments that have any: a timer that is no interval
     /// pays nothing for those that are.
     rhythms: Vec<Option<Box<[Rhythm; SEGMENT]>>>,
@@ -135,7 +136,7 @@ impl<T> Store<T> {
             free: FreeStack::new(),
             fresh: 0,
             retired: 0,
-            first: Generation::FIRST,
+            firsts: Vec::new(),
             rhythms: Vec::new(),
         }
     }
@@ -162,10 +163,11 @@ impl<T> Store<T> {
     fn grow(&mut self) {
         // The last numbers are left out: `u32::MAX` means none elsewhere.
         assert!(
-            self.entries.len() < u32::MAX as usize - SEGMENT,
+            self.entries.len() < u32::MAX as usize - 2 * SEGMENT,
             "a wheel holds at most 2^32 - 1024 timers"
         );
-        let generation = self.first;
+        let segment = self.entries.len() / SEGMENT;
+        let generation = self.firsts.get(segment).copied().unwrap_or(Generation::FIRST);
         self.entries.grow(|| Entry::Vacant { generation });
     }
 
@@ -306,7 +308,7 @@ impl<T> Store<T> {
         Some((armed, &mut rhythms[index as usize % SEGMENT]))
     }
 
-    /// Gives back the segments at the end that hold no armed entry.
+    /// Gives back the segments at the end that hold no armed entry, but four bytes for each.
     pub(crate) fn shrink_to_fit(&mut self) {
         // A retired place stays: forgetting it would begin its count anew.
         let stays = |entry: &Entry<T>| match entry {
@@ -315,9 +317,14 @@ impl<T> Store<T> {
         };
         let end = (1..).zip(self.entries.iter()).filter(|(_, entry)| stays(entry)).last();
         let kept = end.map_or(0, |(end, _): (usize, _)| end.div_ceil(SEGMENT) * SEGMENT);
-        for entry in self.entries.iter().skip(kept) {
+        let segments = self.entries.len() / SEGMENT;
+        if self.firsts.len() < segments {
+            self.firsts.resize(segments, Generation::FIRST);
+        }
+        for (index, entry) in self.entries.iter().enumerate().skip(kept) {
             if let Entry::Vacant { generation, .. } = entry {
-                self.first = self.first.max(*generation);
+                let first = &mut self.firsts[index / SEGMENT];
+                *first = (*first).max(*generation);
             }
         }
         self.entries.truncate(kept);
@@ -330,6 +337,7 @@ impl<T> Store<T> {
     pub(crate) fn heap_bytes(&self) -> usize {
         self.entries.heap_bytes()
             + self.free.heap_bytes()
+            + self.firsts.capacity() * size_of::<Generation>()
             + self.rhythms.capacity() * size_of::<Option<Box<[Rhythm; SEGMENT]>>>()
             + self.rhythms.iter().flatten().count() * size_of::<[Rhythm; SEGMENT]>()
     }

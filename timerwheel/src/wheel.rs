@@ -294,6 +294,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Gives back what memory can be given back: free places at the end, and all slots of records.
     /// O(n).
     pub fn shrink_to_fit(&mut self) {
+        if self.is_empty() && self.capacity() > 0 {
+            // Under another number, all handles there are stay stale, and no place has to count on.
+            self.id = WheelId::next();
+            self.store = Store::new();
+        }
         let mut filing = self.filing.renewed();
         for (index, entry) in self.store.iter_mut() {
             if !entry.at.is_due() {

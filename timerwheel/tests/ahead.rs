@@ -32,6 +32,7 @@ fn crowd<const BITS: u32>(seed: u64) {
                 5 => pair.apply(Op::Insert { deadline: next + random.below(block) }),
                 6 => pair.apply(Op::Refine),
                 7 if round == 3 => pair.apply(Op::Shrink),
+                8 if random.below(3) == 0 => clear_away(&mut pair),
                 _ => pair.apply(Op::PopAll),
             }
         }
@@ -48,6 +49,22 @@ fn crowd<const BITS: u32>(seed: u64) {
         }
     }
     pair.finish();
+}
+
+/// Cancels all there is, and so many more that every place is swept; a slot may go with the last
+/// that was sorted ahead of it.
+fn clear_away<const BITS: u32>(pair: &mut Pair<BITS>) {
+    for timer in 0..pair.armed_so_far() {
+        if pair.is_armed(timer) {
+            pair.apply(Op::Cancel { timer });
+        }
+    }
+    let far = pair.now() + (1 << 40);
+    for _ in 0..100 << BITS.min(4) {
+        let timer = pair.armed_so_far();
+        pair.apply(Op::Insert { deadline: far });
+        pair.apply(Op::Cancel { timer });
+    }
 }
 
 #[test]
@@ -88,6 +105,34 @@ fn a_sweep_takes_what_was_cancelled_of_what_is_sorted_ahead() {
         assert!(wheel.cancel(handle).is_some());
     }
     wheel.check_invariants();
+}
+
+/// All that was sorted ahead is swept, and nothing has come into its slot since: the slot is no
+/// event any more. It was, with nothing in it to be swept, and `refine_wakeup` looked for ever.
+#[test]
+fn a_slot_whose_sorted_timers_were_all_swept_is_no_event() {
+    let mut wheel = TimerWheel::new(0);
+    for tick in 1..256 {
+        wheel.insert(tick, 0);
+    }
+    let crowd: Vec<_> = (0..12_000).map(|n| wheel.insert(256 + n % 256, n)).collect();
+    for tick in 1..256 {
+        wheel.advance(tick);
+        assert!(wheel.pop_expired().is_some());
+    }
+    for handle in crowd {
+        assert!(wheel.cancel(handle).is_some());
+    }
+    // What is cancelled brings about a round over all slots.
+    for _ in 0..30_000 {
+        let far = wheel.insert(100_000_000, 1);
+        assert!(wheel.cancel(far).is_some());
+    }
+    wheel.check_invariants();
+    wheel.insert(100_000_000, 1);
+    wheel.refine_wakeup();
+    assert_eq!(wheel.next_deadline(), Some(100_000_000));
+    assert!(wheel.next_wakeup() > Some(1_000_000), "nothing is left in the next block");
 }
 
 #[test]

@@ -88,3 +88,24 @@ fn a_timer_at_the_end_of_time_is_not_swept_at_every_look() {
     }
     assert_eq!(wheel.moved(), 0, "nothing to clear away");
 }
+
+/// A place counts its timers, and one that has been in use for long is far up. Places that were given
+/// back went on counting from the highest of all, and wore out after a few timers each.
+#[test]
+fn what_is_given_back_by_an_empty_wheel_begins_anew_and_old_handles_stay_stale() {
+    let mut wheel = TimerWheel::new(0);
+    let mut old = Vec::new();
+    for n in 0..1_000 {
+        let handle = wheel.insert(10, n);
+        assert_eq!(wheel.cancel(handle), Some(n));
+        old.push(handle);
+    }
+    wheel.shrink_to_fit();
+    let fresh = wheel.insert(10, 0);
+    assert_eq!(fresh.to_words()[2], 1, "the first timer of its place");
+    for handle in old {
+        assert!(!wheel.contains(handle) && wheel.cancel(handle).is_none());
+    }
+    assert_eq!(wheel.cancel(fresh), Some(0));
+    wheel.check_invariants();
+}

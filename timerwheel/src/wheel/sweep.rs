@@ -2,8 +2,9 @@
 //!
 //! A record costs four bytes and goes when its slot is emptied; one for a deadline an hour ahead
 //! would stay for an hour. So once there are nearly as many of them as timers, a round is made over
-//! all slots, a few records with every few cancels: no pause, and O(1) per cancel. A whole round,
-//! for then the slots are at their worst again when the next one comes: sweeping just as much as
+//! all slots, one after the other with every few cancels: O(1) per cancel over time. A slot is swept
+//! at once, so that a cancel may have to wait for the largest of them: 5 ns a record, milliseconds if
+//! a million timers are in one. A whole round, for then the slots are at their worst again when the next one comes: sweeping just as much as
 //! there is too much would look at each record far more often.
 
 use super::TimerWheel;
@@ -97,8 +98,10 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     fn refine_first_slots(&mut self) {
         let mut left = REFINED;
-        while let Some((place, records)) = self.outdated_front(left) {
-            left -= records;
+        while left > 0
+            && let Some((place, records)) = self.outdated_front(left)
+        {
+            left -= records.max(1);
             self.sweep_slot(place);
         }
     }

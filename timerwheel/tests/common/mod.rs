@@ -133,6 +133,10 @@ impl<const BITS: u32> Pair<BITS> {
         self.handles.len()
     }
 
+    pub(crate) fn is_armed(&self, timer: usize) -> bool {
+        self.model.timers.contains_key(&timer)
+    }
+
     pub(crate) fn run(now: u64, ops: &[Op]) -> Self {
         let mut pair = Self::at(now);
         for op in ops {
