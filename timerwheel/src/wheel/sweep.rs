@@ -4,8 +4,9 @@
 //! would stay for an hour. So once there are nearly as many of them as timers, a round is made over
 //! all slots, one after the other with every few cancels: O(1) per cancel over time. A slot is swept
 //! at once, so that a cancel may have to wait for the largest of them: 5 ns a record, milliseconds if
-//! a million timers are in one. A whole round, for then the slots are at their worst again when the next one comes: sweeping just as much as
-//! there is too much would look at each record far more often.
+//! a million timers are in one. A whole round, for then the slots are at their worst again when the
+//! next one comes: sweeping just as much as there is too much would look at each record far more
+//! often.
 
 use super::TimerWheel;
 use crate::filing::Filing;
