@@ -32,6 +32,19 @@ pub struct ListenOptions {
 pub struct Listener {
     socket: Listening,
     endpoint: Endpoint,
+    nodelay: NoDelay,
+}
+
+/// `TCP_NODELAY`, which connections have from their listener: a system call less for each. The
+/// listener is told when the first of them comes, so that one that none comes to is spared it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum NoDelay {
+    /// Told of nothing.
+    Unset,
+    /// Those who waited by then have to be told themselves.
+    Set,
+    /// Nobody is left of those.
+    Inherited,
 }
 
 /// The usual kinds by name, as of [`Stream`].
@@ -86,13 +99,12 @@ impl Listener {
         // Only a port that the system has chosen has to be asked for.
         match address.port() {
             0 => Self::try_from(socket),
-            _ => Self::tcp(socket, address),
+            _ => Ok(Self::on(Listening::Tcp(socket), Endpoint::Ip(address))),
         }
     }
 
-    fn tcp(socket: TcpListener, address: SocketAddr) -> io::Result<Self> {
-        SockRef::from(&socket).set_tcp_nodelay(true)?;
-        Ok(Self { socket: Listening::Tcp(socket), endpoint: Endpoint::Ip(address) })
+    fn on(socket: Listening, endpoint: Endpoint) -> Self {
+        Self { socket, endpoint, nodelay: NoDelay::Unset }
     }
 
     /// Binds a Unix socket and listens. The file is made by it and stays when it is dropped:
@@ -111,7 +123,7 @@ impl Listener {
 
     /// A listener of another kind.
     pub fn new(incoming: impl Incoming + Send + 'static) -> Self {
-        Self { socket: Listening::Other(Box::new(incoming)), endpoint: Endpoint::Other }
+        Self::on(Listening::Other(Box::new(incoming)), Endpoint::Other)
     }
 
     /// No listener: connections come by [`Server::adopt`](crate::Server::adopt) alone.
@@ -137,7 +149,13 @@ impl Listener {
         loop {
             let accepted = match &mut self.socket {
                 Listening::Tcp(socket) => {
-                    socket.accept().map(|(stream, peer)| (Stream::accepted(stream), Some(peer)))
+                    if self.nodelay == NoDelay::Unset {
+                        // Should it fail, each connection is told.
+                        let told = SockRef::from(&*socket).set_tcp_nodelay(true);
+                        self.nodelay = if told.is_ok() { NoDelay::Set } else { NoDelay::Unset };
+                    }
+                    let inherited = self.nodelay == NoDelay::Inherited;
+                    socket.accept().map(|(it, peer)| (Stream::accepted(it, inherited), Some(peer)))
                 }
                 Listening::Unix(socket) => socket.accept().map(|(it, _)| (it.into(), None)),
                 Listening::Other(incoming) => incoming.accept(),
@@ -147,7 +165,12 @@ impl Listener {
                 Err(error) => error,
             };
             match error.kind() {
-                io::ErrorKind::WouldBlock => return Accept::Empty,
+                io::ErrorKind::WouldBlock => {
+                    if self.nodelay == NoDelay::Set {
+                        self.nodelay = NoDelay::Inherited;
+                    }
+                    return Accept::Empty;
+                }
                 // It was gone before it was accepted: the next one, please.
                 _ if is_of_the_connection(&error) => {}
                 _ => return Accept::Exhausted,
@@ -234,7 +257,7 @@ impl TryFrom<TcpListener> for Listener {
     /// If the socket cannot name its address, or is none of TCP.
     fn try_from(socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        Self::tcp(socket, address)
+        Ok(Self::on(Listening::Tcp(socket), Endpoint::Ip(address)))
     }
 }
 
@@ -246,7 +269,7 @@ impl TryFrom<UnixListener> for Listener {
     /// If the socket cannot name its address.
     fn try_from(socket: UnixListener) -> io::Result<Self> {
         let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
-        Ok(Self { socket: Listening::Unix(socket), endpoint: Endpoint::Unix(path) })
+        Ok(Self::on(Listening::Unix(socket), Endpoint::Unix(path)))
     }
 }
 
@@ -305,5 +328,31 @@ impl event::Source for Nobody {
 
     fn deregister(&mut self, _: &Registry) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// Who waits when the listener is told does not have it from there.
+    #[test]
+    fn every_connection_sends_without_delay() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = ListenOptions { backlog: 16, reuse_port: false, dual_stack: None };
+        let mut listener = Listener::bind(any, options).expect("a listener");
+        let address = listener.endpoint().ip().expect("an address");
+        for round in 0..3 {
+            let clients = [(); 2].map(|()| TcpStream::connect(address).expect("a connection"));
+            for _ in clients {
+                let Accept::Connection(stream, _) = listener.accept() else { panic!("none came") };
+                let socket = stream.descriptor().expect("a socket");
+                assert!(SockRef::from(&socket).tcp_nodelay().expect("an option"), "round {round}");
+            }
+            assert!(matches!(listener.accept(), Accept::Empty));
+        }
+        assert_eq!(listener.nodelay, NoDelay::Inherited);
     }
 }

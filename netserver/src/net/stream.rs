@@ -52,10 +52,9 @@ impl Stream {
         Self { socket: Socket::Other(Box::new(transport)) }
     }
 
-    /// A connection from a listener that has been told of `TCP_NODELAY`.
-    pub(crate) fn accepted(socket: TcpStream) -> Self {
-        if cfg!(target_os = "linux") {
-            // It has the option from its listener: a system call less per connection.
+    /// A connection from a listener, from which it has `TCP_NODELAY`, or not.
+    pub(crate) fn accepted(socket: TcpStream, inherited: bool) -> Self {
+        if inherited && cfg!(target_os = "linux") {
             Self { socket: Socket::Tcp(socket) }
         } else {
             socket.into()
