@@ -40,6 +40,8 @@ pub struct Tracker {
     lists: [List; Class::ALL.len()],
     /// The first `now`, which all times here are counted from.
     start: Option<Instant>,
+    /// The `now` that came last: many of a turn say the same, and one is taken apart.
+    observed: Option<Instant>,
     /// The last `now`, in nanoseconds from the start. Time does not go back.
     latest: u64,
     unsettled: Unsettled,
@@ -106,6 +108,7 @@ impl Tracker {
             nodes: Vec::new(),
             lists: [const { List::EMPTY }; Class::ALL.len()],
             start: None,
+            observed: None,
             latest: 0,
             unsettled: Unsettled::NOTHING,
         }
@@ -245,6 +248,10 @@ impl Tracker {
 
     /// A time in nanoseconds from the start, and not before another.
     fn observe(&mut self, now: Instant) -> u64 {
+        if self.observed == Some(now) {
+            return self.latest;
+        }
+        self.observed = Some(now);
         let start = *self.start.get_or_insert(now);
         let now = saturating_nanos(now.saturating_duration_since(start));
         self.latest = self.latest.max(now);

@@ -148,10 +148,11 @@ fn check(head: &Head<'_>) -> Result<Route, Refusal> {
     if head.form() == Form::Authority {
         return Err(Refusal::NotImplemented);
     }
-    if head.path() == "*" {
+    let path = head.path();
+    if path == "*" {
         return Err(Refusal::Options);
     }
-    let route = Route::find(head.path()).ok_or(Refusal::NotFound)?;
+    let route = Route::find(path).ok_or(Refusal::NotFound)?;
     let method = head.method();
     if route.methods().contains(&method) {
         return Ok(route);
