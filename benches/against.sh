@@ -81,6 +81,26 @@ start() {
 port=$(free_port)
 start netserver "$port" "$binary" --listen "127.0.0.1:$port" --threads 1
 
+# h2o asks the kernel to keep connections back until a request has come. What a service manager does
+# with DeferAcceptSec= is done here for the same.
+if has python3; then
+    port=$(free_port)
+    cat >"$directory/deferred.py" <<'PY'
+import os, socket, sys
+binary, port = sys.argv[1:]
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+listener.bind(("127.0.0.1", int(port)))
+listener.listen(4096)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(binary, [binary, "--listen", "systemd", "--threads", "1"])
+PY
+    start netserver-deferred "$port" python3 "$directory/deferred.py" "$binary" "$port"
+fi
+
 if has nginx; then
     port=$(free_port)
     cat >"$directory/nginx.conf" <<CONF
