@@ -2,6 +2,7 @@
 
 #![cfg(feature = "std")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,10 @@ use timerwheel::{MissedTicks, Period, Resolution, TimerGuard, TimerOptions, Time
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 fn every(period: Duration) -> Period {
@@ -177,4 +182,43 @@ fn slack_brings_many_together_without_going_quadratic() {
     assert_eq!(values.len(), MANY as usize);
     let saved = timers.counters().coalesced;
     assert!(saved >= u64::from(MANY) - 64, "{saved} wake-ups saved");
+}
+
+/// A value that does this when it is dropped.
+struct OnDrop(Option<Box<dyn FnOnce()>>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        if let Some(act) = self.0.take() {
+            act();
+        }
+    }
+}
+
+/// What guards and remotes had sent beside a value whose `Drop` panics was forgotten until somebody
+/// sent something else: a loop with a timer armed from elsewhere slept for ever.
+#[test]
+fn a_panic_in_the_drop_of_a_guarded_value_loses_no_command_and_no_other_guard() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let remote = timers.remote(|| ());
+    let panics =
+        || OnDrop(Some(Box::new(|| assert!(std::thread::panicking(), "as the test asked"))));
+    let guards: Vec<_> = [panics(), panics(), OnDrop(None)]
+        .into_iter()
+        .map(|value| {
+            let handle = timers.insert(base + seconds(60), value);
+            timers.guard(handle)
+        })
+        .collect();
+    drop(guards);
+    let timer = remote.arm(base + ms(5), OnDrop(None)).ok().unwrap();
+    for _ in 0..2 {
+        assert!(catch_unwind(AssertUnwindSafe(|| timers.advance(base))).is_err());
+    }
+    assert_eq!(timers.timeout(base).map(|timeout| timeout <= ms(7)), Some(true), "it is armed");
+    assert_eq!(timers.len(), 1, "and what was guarded is gone");
+    timers.advance(base + ms(7));
+    assert_eq!(pop(&mut timers).len(), 1);
+    assert!(!timer.is_armed());
 }

@@ -47,12 +47,9 @@ impl<T> Timers<T> {
     #[inline(never)]
     pub(super) fn take_up_mail(&mut self) {
         self.sleep.take_mail();
-        self.take_up_returns();
-        self.take_up_commands();
-        let left = |inbox: &Inbox<T>| !inbox.is_empty();
-        if !self.dropped.is_empty() || self.inbox.as_ref().is_some_and(left) {
-            self.sleep.post();
-        }
+        let taking = TakingUp(self);
+        taking.0.take_up_returns();
+        taking.0.take_up_commands();
     }
 
     fn take_up_returns(&mut self) {
@@ -107,6 +104,19 @@ impl<T> Timers<T> {
                     self.move_to(handle, deadline);
                 }
             }
+        }
+    }
+}
+
+/// Lasts while mail is taken up. Values are dropped then, and one of them may panic: however it ends,
+/// what is left is news again.
+struct TakingUp<'a, T>(&'a mut Timers<T>);
+
+impl<T> Drop for TakingUp<'_, T> {
+    fn drop(&mut self) {
+        let Timers { dropped, inbox, sleep, .. } = &*self.0;
+        if !dropped.is_empty() || inbox.as_ref().is_some_and(|inbox| !inbox.is_empty()) {
+            sleep.post();
         }
     }
 }
