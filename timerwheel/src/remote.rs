@@ -68,27 +68,34 @@ impl<T> Remote<T> {
             #[cfg(feature = "audit")]
             site: std::panic::Location::caller(),
         };
-        if let Err(refused) = self.inbox.try_send(command) {
-            return Err(refused_arm(&refused, &cell));
-        }
-        // The loop may have shut down between the check of the channel and now. Then either it
-        // has taken the value out, or the value is still here and nobody will.
-        if self.returns.sleep.is_shut_down()
+        // Timers that shut down meanwhile may have taken the value out, and hand it back there: then
+        // it was armed.
+        if let Err(reason) = self.send(command, deadline)
             && let Some(value) = cell.take()
         {
-            return Err(ArmError { value, reason: ArmErrorReason::ShutDown });
+            return Err(ArmError { value, reason });
         }
-        self.wake_for(deadline);
         Ok(RemoteTimer { cell, remote: self.clone() })
     }
 
-    /// A command for this deadline has been sent.
-    fn wake_for(&self, deadline: Instant) {
+    /// Sends a command for this deadline. If the timers shut down meanwhile, they may have taken it
+    /// up although it is refused.
+    fn send(&self, command: Command<T>, deadline: Instant) -> Result<(), ArmErrorReason> {
+        self.inbox.try_send(command).map_err(|refused| match refused {
+            TrySendError::Full(_) => ArmErrorReason::Full,
+            TrySendError::Disconnected(_) => ArmErrorReason::ShutDown,
+        })?;
         let sleep = &self.returns.sleep;
+        // Timers that shut down say so first, and look into the inbox for the last time then: who
+        // has sent, and sees them open afterwards, has been in time.
+        if sleep.is_shut_down() {
+            return Err(ArmErrorReason::ShutDown);
+        }
         sleep.post();
         if sleep.shorten(deadline) {
             (self.wake)();
         }
+        Ok(())
     }
 }
 
@@ -135,12 +142,10 @@ impl<T> RemoteTimer<T> {
     /// [`RescheduleError`] if the inbox is full or the timers are gone; the timer is as it was.
     pub fn reschedule(&self, deadline: Instant) -> Result<(), RescheduleError> {
         let command = Command::Reschedule { deadline, cell: Arc::clone(&self.cell) };
-        self.remote.inbox.try_send(command).map_err(|refused| match refused {
-            TrySendError::Full(_) => RescheduleError::Full,
-            TrySendError::Disconnected(_) => RescheduleError::ShutDown,
-        })?;
-        self.remote.wake_for(deadline);
-        Ok(())
+        self.remote.send(command, deadline).map_err(|reason| match reason {
+            ArmErrorReason::Full => RescheduleError::Full,
+            ArmErrorReason::ShutDown => RescheduleError::ShutDown,
+        })
     }
 
     /// Whether the timer has neither fired nor been cancelled.
@@ -359,12 +364,3 @@ impl Sleep {
 }
 
 const AWAKE: u64 = 0;
-
-fn refused_arm<T>(refused: &TrySendError<Command<T>>, cell: &Cell<T>) -> ArmError<T> {
-    let reason = match refused {
-        TrySendError::Full(_) => ArmErrorReason::Full,
-        TrySendError::Disconnected(_) => ArmErrorReason::ShutDown,
-    };
-    let value = cell.take().expect("a command that was not sent has been seen by nobody");
-    ArmError { value, reason }
-}

@@ -5,12 +5,12 @@
 
 use std::hint::spin_loop;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use timerwheel::{ArmErrorReason, RescheduleError, TimerGuard, Timers};
+use timerwheel::{ArmErrorReason, Remote, RemoteTimer, RescheduleError, TimerGuard, Timers};
 
 const LOST: Duration = Duration::from_secs(10);
 
@@ -140,6 +140,64 @@ fn a_shutdown_that_races_arms_and_cancels_loses_no_value_and_doubles_none() {
         let wrong = seen.iter().enumerate().find(|(_, count)| **count != 1);
         assert_eq!(wrong, None, "round {round}: (value, how often it was handed to somebody)");
     }
+}
+
+/// Commands of another thread beside a shutdown, in many rounds: what they came to, and all that was
+/// handed back, in order.
+fn beside_a_shutdown<R: Send>(
+    command: impl Fn(&Remote<&'static str>, &RemoteTimer<&'static str>) -> R + Sync,
+    check: impl Fn(R, Vec<&'static str>),
+) {
+    let base = Instant::now();
+    for round in 0..4_000 {
+        let mut timers = Timers::new(base);
+        let remote = timers.remote(|| ());
+        let first = remote.arm(base, "first").unwrap();
+        assert_eq!(timers.len(), 1);
+        timers.insert(base + Duration::from_secs(1), "second");
+        let begun = AtomicBool::new(false);
+        let (came_to, handed_back) = thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                begun.store(true, Ordering::Release);
+                command(&remote, &first)
+            });
+            while !begun.load(Ordering::Acquire) {
+                spin_loop();
+            }
+            // What was sent by then is taken up, so that only the last command is in the balance.
+            (0..round % 50).for_each(|_| assert!(!timers.is_empty()));
+            let handed_back = timers.shut_down();
+            (other.join().unwrap(), handed_back)
+        });
+        check(came_to, handed_back);
+    }
+}
+
+/// A command was sent, and not yet posted: the shutdown did not look, and the armer was told that
+/// all was well.
+#[test]
+fn a_shutdown_that_races_arms_hands_back_each_that_went_well() {
+    let now = Instant::now();
+    beside_a_shutdown(
+        |remote, _| (0..100).filter(|_| remote.arm(now, "third").is_ok()).count(),
+        |armed, handed_back| {
+            let there = handed_back.iter().filter(|value| **value == "third").count();
+            assert_eq!(armed, there, "timers armed, and handed back");
+        },
+    );
+}
+
+/// Nor did it move what was told to be moved.
+#[test]
+fn a_shutdown_that_races_a_reschedule_heeds_it_or_refuses_it() {
+    let late = Instant::now() + Duration::from_secs(3600);
+    beside_a_shutdown(
+        |_, first| first.reschedule(late),
+        |moved, handed_back| match moved {
+            Ok(()) => assert_eq!(handed_back, ["second", "first"], "it was moved"),
+            Err(error) => assert_eq!(error, RescheduleError::ShutDown),
+        },
+    );
 }
 
 /// Guards dropped on other threads while the loop arms, fires and finally goes: each timer is

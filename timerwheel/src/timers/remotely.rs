@@ -30,7 +30,9 @@ impl<T> Timers<T> {
     /// locally afterwards, as this takes the timers.
     pub fn shut_down(mut self) -> Vec<T> {
         self.sleep.shut_down();
-        self.settle();
+        // Whether or not there is mail: a thread that has sent a command and saw the timers open
+        // may not have posted it yet, and believes that all is well.
+        self.take_up_mail();
         self.wheel.drain().filter_map(|(_, _, item)| item.held.take()).collect()
     }
 
