@@ -4,7 +4,7 @@
 //!   another thread                                    the thread of the loop
 //!   Remote::arm ──► inbox (bounded) ───────────────► settle ──► wheel
 //!        │              value stays in the cell ◄──── pop_expired takes it
-//!        └─► earlier than the loop sleeps? wake()
+//!        └─► earlier than the loop sleeps, or half full? wake()
 //!   RemoteTimer::cancel ──► takes the value from the cell
 //! ```
 //!
@@ -52,7 +52,8 @@ pub struct Remote<T> {
 }
 
 impl<T> Remote<T> {
-    /// Arms a one-shot. Wakes the loop if it sleeps longer than until `deadline`.
+    /// Arms a one-shot. Wakes the loop if it sleeps longer than until `deadline`, and, whatever the
+    /// deadline, once the inbox is more than half full: only a loop that is busy lets it fill up.
     ///
     /// # Errors
     ///
@@ -81,10 +82,11 @@ impl<T> Remote<T> {
     /// Sends a command for this deadline. If the timers shut down meanwhile, they may have taken it
     /// up although it is refused.
     fn send(&self, command: Command<T>, deadline: Instant) -> Result<(), ArmErrorReason> {
-        self.inbox.try_send(command).map_err(|refused| match refused {
-            TrySendError::Full(_) => ArmErrorReason::Full,
-            TrySendError::Disconnected(_) => ArmErrorReason::ShutDown,
-        })?;
+        let sent = match self.inbox.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(ArmErrorReason::Full),
+            Err(TrySendError::Disconnected(_)) => return Err(ArmErrorReason::ShutDown),
+        };
         let sleep = &self.returns.sleep;
         // Timers that shut down say so first, and look into the inbox for the last time then: who
         // has sent, and sees them open afterwards, has been in time.
@@ -92,10 +94,14 @@ impl<T> Remote<T> {
             return Err(ArmErrorReason::ShutDown);
         }
         sleep.post();
-        if sleep.shorten(deadline) {
+        // Commands for later than the loop sleeps would fill the inbox without waking it: from half
+        // full on any command wakes it, one that is refused too.
+        let waiting = self.inbox.len();
+        let crowded = self.inbox.capacity().is_some_and(|limit| waiting > limit / 2);
+        if sleep.shorten(if crowded { AWAKE } else { sleep.nanos(deadline) }) {
             (self.wake)();
         }
-        Ok(())
+        sent
     }
 }
 
@@ -134,8 +140,8 @@ impl<T> RemoteTimer<T> {
         Some(value)
     }
 
-    /// Moves the timer to another deadline, and wakes the loop if that is earlier than it sleeps.
-    /// If the timer has fired by the time the loop takes this up, nothing happens.
+    /// Moves the timer to another deadline, and wakes the loop as [`Remote::arm`] does. If the timer
+    /// has fired by the time the loop takes this up, nothing happens.
     ///
     /// # Errors
     ///
@@ -343,10 +349,10 @@ impl Sleep {
         self.until.store(AWAKE, Ordering::SeqCst);
     }
 
-    /// Whether the loop would sleep past `deadline`. Only the first one to ask is told so.
-    fn shorten(&self, deadline: Instant) -> bool {
-        let deadline = self.nanos(deadline);
-        self.until.fetch_min(deadline, Ordering::SeqCst) > deadline
+    /// Whether the loop would sleep past this time, in nanoseconds from the base; past `AWAKE` it
+    /// does if it sleeps at all. Only the first one to ask is told so.
+    fn shorten(&self, until: u64) -> bool {
+        self.until.fetch_min(until, Ordering::SeqCst) > until
     }
 
     pub(crate) fn shut_down(&self) {

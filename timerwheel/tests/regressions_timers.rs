@@ -4,9 +4,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use timerwheel::{MissedTicks, Period, Resolution, TimerGuard, TimerOptions, Timers};
+use timerwheel::{
+    ArmErrorReason, MissedTicks, Period, RescheduleError, Resolution, TimerGuard, TimerOptions,
+    Timers,
+};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -221,4 +225,38 @@ fn a_panic_in_the_drop_of_a_guarded_value_loses_no_command_and_no_other_guard() 
     timers.advance(base + ms(7));
     assert_eq!(pop(&mut timers).len(), 1);
     assert!(!timer.is_armed());
+}
+
+/// Commands for later than the loop sleeps did not wake it, however many: an hour of sleep with the
+/// inbox full, and an urgent one was refused.
+#[test]
+fn an_inbox_that_fills_up_wakes_the_loop_once() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&wakes);
+    let remote = timers.remote(move || _ = counter.fetch_add(1, Ordering::SeqCst));
+    let woken = || wakes.swap(0, Ordering::SeqCst);
+    let later = base + seconds(7200);
+    timers.insert(base + seconds(3600), 0);
+    for _ in 0..2 {
+        assert!(timers.timeout(base).is_some_and(|timeout| timeout > seconds(3000)));
+        for n in 0..512 {
+            assert_eq!(remote.arm(later, n).unwrap().cancel(), Some(n));
+        }
+        assert_eq!(woken(), 0, "there is as much room as is taken");
+        let timer = remote.arm(later, 512).unwrap();
+        assert_eq!(woken(), 1, "it is time");
+        for n in 513..1024 {
+            remote.arm(later, n).unwrap();
+        }
+        assert_eq!(remote.arm(base, 0).unwrap_err().reason, ArmErrorReason::Full);
+        assert_eq!(timer.reschedule(base), Err(RescheduleError::Full));
+        assert_eq!(woken(), 0, "it is awake already");
+        timers.advance(base);
+        assert_eq!(timers.len(), 1 + 512, "all is taken up");
+        timer.reschedule(later).expect("and there is room again");
+        timers.clear();
+        timers.insert(base + seconds(3600), 0);
+    }
 }

@@ -9,8 +9,8 @@ use crate::remote::{Command, Inbox, Remote};
 
 impl<T> Timers<T> {
     /// A way to arm and cancel timers from other threads. `wake` is called on those threads when
-    /// a deadline is earlier than the loop sleeps: let it end the sleep (`mio::Waker::wake`, a
-    /// write to an eventfd).
+    /// a deadline is earlier than the loop sleeps, or so many commands wait for it that it has to
+    /// take them up: let it end the sleep (`mio::Waker::wake`, a write to an eventfd).
     pub fn remote(&mut self, wake: impl Fn() + Send + Sync + 'static) -> Remote<T> {
         let limit = self.inbox_limit;
         let inbox = self.inbox.get_or_insert_with(|| Inbox::new(limit));
