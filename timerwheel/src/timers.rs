@@ -265,7 +265,8 @@ impl<T> Timers<T> {
     }
 
     /// How long the loop may sleep: `None` if nothing is armed, zero if something is due. Call it
-    /// right before sleeping. O(1).
+    /// right before sleeping, with the time of then; one before the last of
+    /// [`advance`](Self::advance) is taken as that. O(1).
     ///
     /// In whole milliseconds, rounded up, because pollers count so: rounded down, a loop would
     /// spin through the last fraction of every wait. At most `i32::MAX` ms, what `epoll_wait`
@@ -283,7 +284,8 @@ impl<T> Timers<T> {
             if self.sleep.has_mail() {
                 continue;
             }
-            let nanos = if now == self.now { self.nanos } else { self.clock.nanos_to(now) };
+            // What is due by the last `now` is due by an older one too.
+            let nanos = if now <= self.now { self.nanos } else { self.clock.nanos_to(now) };
             return Some(match until? {
                 u64::MAX => self.timeout_for_far(wakeup?, now),
                 until => whole_millis(until.saturating_sub(nanos)),
@@ -310,6 +312,7 @@ impl<T> Timers<T> {
     /// For a tick that begins centuries after the first.
     #[cold]
     fn timeout_for_far(&self, tick: u64, now: Instant) -> Duration {
+        let now = now.max(self.now);
         let left = self.clock.instant(tick).map(|until| until.saturating_duration_since(now));
         let nanos = left.and_then(|left| u64::try_from(left.as_nanos()).ok());
         nanos.map_or(LONGEST_TIMEOUT, whole_millis)

@@ -260,3 +260,24 @@ fn an_inbox_that_fills_up_wakes_the_loop_once() {
         timers.insert(base + seconds(3600), 0);
     }
 }
+
+/// A `now` older than the last one of `advance` counted for the timeout: a loop slept beside what
+/// was due.
+#[test]
+fn a_timeout_asked_with_an_old_now_counts_from_the_last_advance() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    timers.insert(base + ms(100), "due");
+    let later = timers.insert(base + ms(300), "later");
+    timers.advance(base + ms(200));
+    assert_eq!(timers.timeout(base), Some(Duration::ZERO), "something is due");
+    assert_eq!(pop(&mut timers), ["due"]);
+    assert!(timers.timeout(base).is_some_and(|timeout| timeout <= ms(102)));
+    // Centuries away another way of counting is used.
+    let century = seconds(100 * 366 * 86_400);
+    assert!(timers.reschedule(later, base + century * 6));
+    timers.advance(base + (century * 6).checked_sub(ms(50)).unwrap());
+    assert!(timers.timeout(base).is_some_and(|timeout| timeout <= ms(52)));
+    timers.advance(base + century * 7);
+    assert_eq!(timers.timeout(base), Some(Duration::ZERO), "due and not handed out");
+}

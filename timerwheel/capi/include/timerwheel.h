@@ -122,7 +122,8 @@ void timerwheel_drain(struct timerwheel *wheel, timerwheel_take take, void *cont
 // it: -1 if nothing is armed, 0 if something is due, `INT_MAX` at most. O(1).
 //
 // Never late. Early if the earliest timer was cancelled or moved since: then nothing is due, and
-// the next timeout is longer. Ask right before sleeping.
+// the next timeout is longer. Ask right before sleeping, with the time of then. A `now` before that
+// of the last `timerwheel_advance` is taken as that one.
 int timerwheel_timeout(const struct timerwheel *wheel, uint64_t now);
 
 // Writes the tick to wake up at to `tick`: that of `timerwheel_timeout`. O(1). False if nothing is

@@ -212,12 +212,15 @@ pub unsafe extern "C" fn timerwheel_drain(
 /// it: -1 if nothing is armed, 0 if something is due, `INT_MAX` at most. O(1).
 ///
 /// Never late. Early if the earliest timer was cancelled or moved since: then nothing is due, and
-/// the next timeout is longer. Ask right before sleeping.
+/// the next timeout is longer. Ask right before sleeping, with the time of then. A `now` before that
+/// of the last `timerwheel_advance` is taken as that one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn timerwheel_timeout(wheel: *const Timerwheel, now: u64) -> c_int {
+    let left =
+        |it: &Timerwheel| Some(it.wheel.next_wakeup()?.saturating_sub(now.max(it.wheel.now())));
     // SAFETY: as the module says.
-    match unsafe { on_wheel(wheel, |it| it.wheel.next_wakeup()) }.flatten() {
-        Some(tick) => c_int::try_from(tick.saturating_sub(now)).unwrap_or(c_int::MAX),
+    match unsafe { on_wheel(wheel, left) }.flatten() {
+        Some(ticks) => c_int::try_from(ticks).unwrap_or(c_int::MAX),
         None => -1,
     }
 }

@@ -151,6 +151,25 @@ fn a_timeout_fits_into_an_int() {
     }
 }
 
+/// A time older than that of the last advance counted: a loop slept beside what was due.
+#[test]
+fn a_timeout_asked_with_an_old_now_counts_from_the_last_advance() {
+    let wheel = Wheel::new();
+    // SAFETY: the wheel is there.
+    unsafe {
+        timerwheel_insert(wheel.0, 100, 1);
+        timerwheel_insert(wheel.0, 300, 3);
+        timerwheel_advance(wheel.0, 200);
+        assert_eq!(timerwheel_timeout(wheel.0, 0), 0, "something is due");
+    }
+    assert!(wheel.pop().is_some());
+    // SAFETY: the wheel is there.
+    unsafe {
+        assert_eq!(timerwheel_timeout(wheel.0, 0), 100);
+        assert_eq!(timerwheel_timeout(wheel.0, 250), 50);
+    }
+}
+
 /// What `take` is given: where to note values, and the wheel.
 struct Taken {
     values: Vec<u64>,
