@@ -62,6 +62,9 @@ pub struct Timers<T> {
     inbox: Option<Inbox<T>>,
     inbox_limit: usize,
     sleep: Arc<Sleep>,
+    /// The tick that the loop sleeps to, as the last timeout told it; 0 while it is awake. Unlike
+    /// what `sleep` says, it does not become earlier by what is armed meanwhile.
+    sleeps_to: u64,
     jumps: Option<Jumps>,
     coalesced: Coalesced,
     counters: Counters,
@@ -124,6 +127,7 @@ impl<T> Timers<T> {
             inbox: None,
             inbox_limit: 1024,
             sleep,
+            sleeps_to: 0,
             jumps: None,
             coalesced: Coalesced::default(),
             counters: Counters::default(),
@@ -229,6 +233,7 @@ impl<T> Timers<T> {
         self.settle();
         self.notice_jump(now);
         self.sleep.end();
+        self.sleeps_to = 0;
         self.now = self.now.max(now);
         self.nanos = self.clock.nanos_to(self.now);
         let (tick, part) = self.clock.now_within(self.now, self.nanos);
@@ -284,6 +289,7 @@ impl<T> Timers<T> {
             if self.sleep.has_mail() {
                 continue;
             }
+            self.sleeps_to = wakeup.unwrap_or(u64::MAX);
             // What is due by the last `now` is due by an older one too.
             let nanos = if now <= self.now { self.nanos } else { self.clock.nanos_to(now) };
             return Some(match until? {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use timerwheel::{
-    ArmErrorReason, MissedTicks, Period, RescheduleError, Resolution, TimerGuard, TimerOptions,
-    Timers,
+    ArmErrorReason, JumpPolicy, Jumps, MissedTicks, Period, RescheduleError, Resolution,
+    TimerGuard, TimerOptions, Timers,
 };
 
 fn ms(millis: u64) -> Duration {
@@ -280,4 +280,69 @@ fn a_timeout_asked_with_an_old_now_counts_from_the_last_advance() {
     assert!(timers.timeout(base).is_some_and(|timeout| timeout <= ms(52)));
     timers.advance(base + century * 7);
     assert_eq!(timers.timeout(base), Some(Duration::ZERO), "due and not handed out");
+}
+
+/// Timers with one armed a minute from now, a jump being ten seconds, and the time.
+fn with_jumps(policy: JumpPolicy) -> (Timers<&'static str>, Instant) {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    timers.set_jumps(Some(Jumps { longer_than: seconds(10), policy }));
+    timers.insert(base + seconds(60), "minute");
+    (timers, base)
+}
+
+/// What was armed or moved while the loop slept was taken for what it slept for: waking up as early
+/// as it had said was a jump, and all remaining delays were put off.
+#[test]
+fn what_is_armed_during_a_sleep_makes_no_jump_of_its_end() {
+    let arm: [fn(&mut Timers<&'static str>, Instant); 3] = [
+        |timers, base| {
+            timers.remote(|| ()).arm(base + seconds(10), "remote").unwrap();
+        },
+        |timers, base| {
+            timers.insert(base + seconds(10), "local");
+        },
+        |timers, base| {
+            let (handle, _) = timers.iter().next().unwrap();
+            assert!(timers.reschedule(handle, base + seconds(10)));
+        },
+    ];
+    for arm in arm {
+        let (mut timers, base) = with_jumps(JumpPolicy::ShiftDelays);
+        assert!(timers.timeout(base).is_some_and(|timeout| timeout >= seconds(60)));
+        arm(&mut timers, base);
+        timers.advance(base + seconds(30));
+        assert_eq!((timers.counters().jumps, pop(&mut timers).len()), (0, 1));
+        assert!(timers.timeout(base + seconds(30)).is_none_or(|timeout| timeout < seconds(31)));
+    }
+}
+
+/// With nothing armed a loop sleeps for as long as it likes. What it was woken for at last was
+/// taken for what it had slept for.
+#[test]
+fn a_sleep_without_end_is_no_jump() {
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let policy = JumpPolicy::ShiftDelays;
+    timers.set_jumps(Some(Jumps { longer_than: seconds(10), policy }));
+    assert_eq!(timers.timeout(base), None);
+    timers.insert(base + seconds(60), "overdue when the loop comes to it");
+    timers.advance(base + seconds(3600));
+    assert_eq!((timers.counters().jumps, pop(&mut timers).len()), (0, 1));
+}
+
+/// As long as nothing was due, a loop that was not asleep could be away for any time.
+#[test]
+fn a_loop_that_is_not_asleep_jumps_from_its_last_now() {
+    let (mut timers, base) = with_jumps(JumpPolicy::ShiftDelays);
+    timers.advance(base + seconds(5));
+    assert_eq!(timers.counters().jumps, 0);
+    timers.advance(base + seconds(45));
+    assert_eq!(timers.counters().jumps, 1);
+    timers.advance(base + seconds(45));
+    let left = timers.timeout(base + seconds(45)).unwrap();
+    assert!(left >= seconds(55) && left < seconds(56), "{left:?}, as before the jump");
+    // It says so itself when it sleeps, and is late then by what it slept for longer.
+    timers.advance(base + seconds(45) + left + seconds(20));
+    assert_eq!((timers.counters().jumps, pop(&mut timers)), (2, vec!["minute"]));
 }

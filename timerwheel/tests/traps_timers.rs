@@ -202,8 +202,11 @@ fn after_a_suspend_every_remaining_delay_is_what_it_was() {
     for seconds in [60, 100, 4000] {
         timers.insert(base + Duration::from_secs(seconds), seconds);
     }
+    assert!(timers.timeout(base).is_some());
+    // Woken up by something else, and asleep again.
     let asleep = base + Duration::from_secs(50);
     timers.advance(asleep);
+    assert!(timers.timeout(asleep).is_some());
     let suspended = Duration::from_secs(1800);
     // It was to wake up at 60 s, and does so half an hour late.
     let awake = base + Duration::from_secs(60) + suspended;

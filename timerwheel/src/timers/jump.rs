@@ -7,7 +7,9 @@ use super::Timers;
 /// What counts as a jump of the clock, and what is done about it.
 ///
 /// A jump is a `now` of [`Timers::advance`] that is more than `longer_than` past the time the loop
-/// was to wake up, or past the last `now` if it was not asleep.
+/// was to wake up, or past the last `now` if it was not asleep. It sleeps from a
+/// [`timeout`](Timers::timeout) to the next `advance`, and to the deadline it was told of, for ever
+/// if nothing was armed: waking up earlier is no jump, whatever was armed or moved meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Jumps {
     /// How late is a jump.
@@ -26,6 +28,9 @@ pub enum JumpPolicy {
     /// [make up](crate::MissedTicks::Burst) for them.
     SkipIntervals,
     /// All remaining delays are as they were before the jump, as if time had stood still. O(1).
+    ///
+    /// Also of what is armed after the jump and before the `advance` that notices it, which is late
+    /// then: with this policy, advance first, arm for the events of the turn, and pop last.
     ShiftDelays,
 }
 
@@ -36,7 +41,7 @@ impl<T> Timers<T> {
             return;
         }
         let Some(Jumps { longer_than, policy }) = self.jumps else { return };
-        let expected = self.wheel.next_wakeup().and_then(|tick| self.clock.instant(tick));
+        let expected = self.clock.instant(self.sleeps_to);
         let expected = expected.map_or(now, |expected| expected.max(self.now));
         let gap = now.saturating_duration_since(expected);
         if gap <= longer_than {
