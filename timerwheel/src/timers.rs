@@ -252,6 +252,11 @@ impl<T> Timers<T> {
             let handle = expired.handle;
             let once = !self.wheel.contains(handle);
             self.holding -= usize::from(once && expired.value.keeps_alive);
+            // A remote canceller that was faster has the value.
+            let Some(value) = expired.value.held.take() else {
+                self.counters.cancelled += 1;
+                continue;
+            };
             let due = self.clock.instant(expired.deadline);
             let late = due.map_or(Duration::ZERO, |due| self.now.saturating_duration_since(due));
             self.counters.fired += 1;
@@ -260,12 +265,7 @@ impl<T> Timers<T> {
             self.coalesced.expired(expired.deadline, asked);
             #[cfg(feature = "audit")]
             self.note_expiry(handle, late);
-            // A remote canceller that was faster has the value.
-            if let Some(value) = expired.value.held.take() {
-                return Some(Expiry { handle, value, late, missed: expired.missed });
-            }
-            self.counters.fired -= 1;
-            self.counters.cancelled += 1;
+            return Some(Expiry { handle, value, late, missed: expired.missed });
         }
     }
 

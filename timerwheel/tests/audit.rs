@@ -76,3 +76,41 @@ fn a_timer_armed_from_elsewhere_is_under_the_line_that_armed_it_there() {
     assert_eq!(timers.inspect(handle, |value| *value), Some("remote"));
     assert_eq!(timers.get(handle), None, "a shared value is not lent out");
 }
+
+/// What a remote canceller had taken by the time it was to be handed out was noted as late, though
+/// it never fired.
+#[test]
+fn only_what_is_handed_out_is_noted_as_late() {
+    /// Does this when it is dropped.
+    struct OnDrop(Option<Box<dyn FnOnce()>>);
+
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            if let Some(act) = self.0.take() {
+                act();
+            }
+        }
+    }
+
+    let base = Instant::now();
+    let mut timers = Timers::new(base);
+    let due = timers.remote(|| ()).arm(base, OnDrop(None)).ok().expect("room");
+    assert_eq!(timers.len(), 1);
+    timers.advance(base + Duration::from_secs(1));
+    // Its value is taken while returns are taken up, by the drop of another one; and behind so many
+    // stale returns that the wheel is not told of it in this call.
+    let stale = timers.insert(base, OnDrop(None));
+    assert!(timers.cancel(stale).is_some());
+    let guards = [timers.guard(stale), timers.guard(stale)];
+    let other = timers.insert(base + Duration::from_secs(9), {
+        OnDrop(Some(Box::new(move || {
+            drop(guards);
+            assert!(due.cancel().is_some(), "it was not handed out yet");
+        })))
+    });
+    drop(timers.guard(other));
+    assert!(timers.pop_expired().is_none());
+    let counters = timers.counters();
+    assert_eq!((counters.armed, counters.fired, counters.cancelled), (3, 0, 3));
+    assert_eq!(timers.lateness().count(), 0);
+}
