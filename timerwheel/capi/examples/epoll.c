@@ -94,7 +94,9 @@ static void conn_read(struct loop *loop, struct conn *conn) {
 static bool turn(struct loop *loop) {
     struct epoll_event events[EVENTS];
     bool going_on = true;
-    int count = epoll_wait(loop->epoll, events, EVENTS, timerwheel_timeout(loop->timers, loop->now));
+    /* The time of the last turn is over by as long as the turn took: a sleep counts from now. */
+    int timeout = timerwheel_timeout(loop->timers, clock_ms());
+    int count = epoll_wait(loop->epoll, events, EVENTS, timeout);
     if (count < 0 && errno != EINTR) die("epoll_wait");
     loop->now = clock_ms();
     for (int i = 0; i < count; i++) {
