@@ -252,7 +252,8 @@ impl<T> Cell<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, CellState<T>> {
-        // No code of the caller runs under this lock, so a poisoned one is as good as new.
+        // Nothing that may panic changes the state: `inspect` runs code of the caller's under this
+        // lock, which only sees the value. So a poisoned one is as good as new.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

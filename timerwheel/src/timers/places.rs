@@ -67,8 +67,12 @@ impl<T> Timers<T> {
     }
 
     /// Shows the value of a timer, also of one armed by a [`Remote`](crate::Remote), whose value
-    /// is locked meanwhile: `look` must not cancel or move that one. `None` if the handle is
-    /// stale, or the timer cancelled from elsewhere.
+    /// is locked meanwhile: other threads that cancel it or ask for it wait until `look` is done.
+    /// `None` if the handle is stale, or the timer cancelled from elsewhere.
+    ///
+    /// So `look` itself must not: neither inspect that timer again, nor cancel its
+    /// [`RemoteTimer`](crate::RemoteTimer), ask whether it is armed or print it. It would wait for
+    /// itself, for ever.
     pub fn inspect<R>(&self, handle: TimerHandle, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.wheel.get(handle)?.held.inspect(look)
     }
