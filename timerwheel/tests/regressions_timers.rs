@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use timerwheel::{
-    ArmErrorReason, JumpPolicy, Jumps, MissedTicks, Period, RescheduleError, Resolution,
+    ArmErrorReason, JumpPolicy, Jumps, MissedTicks, Period, Remote, RescheduleError, Resolution,
     TimerGuard, TimerOptions, Timers,
 };
 
@@ -345,4 +345,29 @@ fn a_loop_that_is_not_asleep_jumps_from_its_last_now() {
     // It says so itself when it sleeps, and is late then by what it slept for longer.
     timers.advance(base + seconds(45) + left + seconds(20));
     assert_eq!((timers.counters().jumps, pop(&mut timers)), (2, vec!["minute"]));
+}
+
+/// A job that can arm others.
+struct Job {
+    _remote: Option<Remote<Job>>,
+    _value: Arc<()>,
+}
+
+/// What was in the inbox was kept with it, for as long as there was a `Remote` anywhere: for ever if
+/// one of the values there had it.
+#[test]
+fn what_is_in_the_inbox_goes_with_the_timers() {
+    let base = Instant::now();
+    let value = Arc::new(());
+    let mut timers = Timers::new(base);
+    let remote = timers.remote(|| ());
+    for own in [Some(remote.clone()), None] {
+        let job = Job { _remote: own, _value: Arc::clone(&value) };
+        assert!(remote.arm(base, job).is_ok());
+    }
+    drop(timers);
+    assert_eq!(Arc::strong_count(&value), 1, "both are dropped");
+    let late = remote.arm(base, Job { _remote: None, _value: Arc::clone(&value) });
+    assert_eq!(late.err().map(|error| error.reason), Some(ArmErrorReason::ShutDown));
+    assert_eq!(Arc::strong_count(&value), 1);
 }

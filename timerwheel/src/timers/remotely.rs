@@ -110,6 +110,17 @@ impl<T> Timers<T> {
     }
 }
 
+/// What is in the inbox would be kept there for as long as anybody has a [`Remote`]: for ever, if one
+/// of the values has.
+impl<T> Drop for Timers<T> {
+    fn drop(&mut self) {
+        self.sleep.shut_down();
+        let left = (0..self.inbox_limit).map_while(|_| self.inbox.as_ref()?.next());
+        // All of them, also if the drop of a value panics.
+        drop(left.collect::<Vec<_>>());
+    }
+}
+
 /// Lasts while mail is taken up. Values are dropped then, and one of them may panic: however it ends,
 /// what is left is news again.
 struct TakingUp<'a, T>(&'a mut Timers<T>);
