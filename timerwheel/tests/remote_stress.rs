@@ -162,7 +162,7 @@ fn beside_a_shutdown<R: Send>(
                 command(&remote, &first)
             });
             while !begun.load(Ordering::Acquire) {
-                spin_loop();
+                thread::yield_now();
             }
             // What was sent by then is taken up, so that only the last command is in the balance.
             (0..round % 50).for_each(|_| assert!(!timers.is_empty()));
