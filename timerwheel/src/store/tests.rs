@@ -17,7 +17,7 @@ fn remove(store: &mut Store<u32>, index: u32) -> Option<Armed<u32>> {
 
 #[test]
 fn a_place_at_the_end_of_its_count_is_retired_and_never_comes_again() {
-    let mut store = Store { firsts: vec![Generation::LAST_BUT_ONE; 3], ..Store::new() };
+    let mut store = Store { firsts: Vec::from([Generation::LAST_BUT_ONE; 3]), ..Store::new() };
     let mut seen = BTreeSet::new();
     for value in 0..3 * 512 {
         let (index, generation) = arm(&mut store, value);
