@@ -32,7 +32,6 @@ pub struct ListenOptions {
 pub struct Listener {
     socket: Listening,
     endpoint: Endpoint,
-    nodelay: NoDelay,
 }
 
 /// `TCP_NODELAY`, which connections have from their listener: a system call less for each. The
@@ -49,7 +48,7 @@ enum NoDelay {
 
 /// The usual kinds by name, as of [`Stream`].
 enum Listening {
-    Tcp(TcpListener),
+    Tcp(TcpListener, NoDelay),
     Unix(UnixListener),
     Other(Box<dyn Incoming + Send>),
 }
@@ -99,12 +98,13 @@ impl Listener {
         // Only a port that the system has chosen has to be asked for.
         match address.port() {
             0 => Self::try_from(socket),
-            _ => Ok(Self::on(Listening::Tcp(socket), Endpoint::Ip(address))),
+            _ => Ok(Self::tcp(socket, address)),
         }
     }
 
-    fn on(socket: Listening, endpoint: Endpoint) -> Self {
-        Self { socket, endpoint, nodelay: NoDelay::Unset }
+    fn tcp(socket: TcpListener, address: SocketAddr) -> Self {
+        let socket = Listening::Tcp(socket, NoDelay::Unset);
+        Self { socket, endpoint: Endpoint::Ip(address) }
     }
 
     /// Binds a Unix socket and listens. The file is made by it and stays when it is dropped:
@@ -123,7 +123,7 @@ impl Listener {
 
     /// A listener of another kind.
     pub fn new(incoming: impl Incoming + Send + 'static) -> Self {
-        Self::on(Listening::Other(Box::new(incoming)), Endpoint::Other)
+        Self { socket: Listening::Other(Box::new(incoming)), endpoint: Endpoint::Other }
     }
 
     /// No listener: connections come by [`Server::adopt`](crate::Server::adopt) alone.
@@ -148,13 +148,14 @@ impl Listener {
     pub(crate) fn accept(&mut self) -> Accept {
         loop {
             let accepted = match &mut self.socket {
-                Listening::Tcp(socket) => {
-                    if self.nodelay == NoDelay::Unset {
-                        // Should it fail, each connection is told.
-                        let told = SockRef::from(&*socket).set_tcp_nodelay(true);
-                        self.nodelay = if told.is_ok() { NoDelay::Set } else { NoDelay::Unset };
+                Listening::Tcp(socket, nodelay) => {
+                    // Should it fail, each connection is told.
+                    if *nodelay == NoDelay::Unset
+                        && SockRef::from(&*socket).set_tcp_nodelay(true).is_ok()
+                    {
+                        *nodelay = NoDelay::Set;
                     }
-                    let inherited = self.nodelay == NoDelay::Inherited;
+                    let inherited = *nodelay == NoDelay::Inherited;
                     socket.accept().map(|(it, peer)| (Stream::accepted(it, inherited), Some(peer)))
                 }
                 Listening::Unix(socket) => socket.accept().map(|(it, _)| (it.into(), None)),
@@ -166,8 +167,8 @@ impl Listener {
             };
             match error.kind() {
                 io::ErrorKind::WouldBlock => {
-                    if self.nodelay == NoDelay::Set {
-                        self.nodelay = NoDelay::Inherited;
+                    if let Listening::Tcp(_, nodelay @ NoDelay::Set) = &mut self.socket {
+                        *nodelay = NoDelay::Inherited;
                     }
                     return Accept::Empty;
                 }
@@ -180,7 +181,7 @@ impl Listener {
 
     fn source(&mut self) -> &mut dyn event::Source {
         match &mut self.socket {
-            Listening::Tcp(socket) => socket,
+            Listening::Tcp(socket, _) => socket,
             Listening::Unix(socket) => socket,
             Listening::Other(incoming) => incoming,
         }
@@ -257,7 +258,7 @@ impl TryFrom<TcpListener> for Listener {
     /// If the socket cannot name its address, or is none of TCP.
     fn try_from(socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        Ok(Self::on(Listening::Tcp(socket), Endpoint::Ip(address)))
+        Ok(Self::tcp(socket, address))
     }
 }
 
@@ -269,7 +270,7 @@ impl TryFrom<UnixListener> for Listener {
     /// If the socket cannot name its address.
     fn try_from(socket: UnixListener) -> io::Result<Self> {
         let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
-        Ok(Self::on(Listening::Unix(socket), Endpoint::Unix(path)))
+        Ok(Self { socket: Listening::Unix(socket), endpoint: Endpoint::Unix(path) })
     }
 }
 
@@ -353,6 +354,6 @@ mod tests {
             }
             assert!(matches!(listener.accept(), Accept::Empty));
         }
-        assert_eq!(listener.nodelay, NoDelay::Inherited);
+        assert!(matches!(listener.socket, Listening::Tcp(_, NoDelay::Inherited)));
     }
 }
