@@ -96,15 +96,12 @@ impl Listener {
         listen(&socket, options.backlog)?;
         let socket = TcpListener::from_std(socket.into());
         // Only a port that the system has chosen has to be asked for.
-        match address.port() {
-            0 => Self::try_from(socket),
-            _ => Ok(Self::tcp(socket, address)),
-        }
+        let address = if address.port() == 0 { socket.local_addr()? } else { address };
+        Ok(Self::tcp(socket, address, NoDelay::Unset))
     }
 
-    fn tcp(socket: TcpListener, address: SocketAddr) -> Self {
-        let socket = Listening::Tcp(socket, NoDelay::Unset);
-        Self { socket, endpoint: Endpoint::Ip(address) }
+    fn tcp(socket: TcpListener, address: SocketAddr, nodelay: NoDelay) -> Self {
+        Self { socket: Listening::Tcp(socket, nodelay), endpoint: Endpoint::Ip(address) }
     }
 
     /// Binds a Unix socket and listens. The file is made by it and stays when it is dropped:
@@ -258,7 +255,9 @@ impl TryFrom<TcpListener> for Listener {
     /// If the socket cannot name its address, or is none of TCP.
     fn try_from(socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        Ok(Self::tcp(socket, address))
+        // Told at once: what is none of TCP says so by that.
+        SockRef::from(&socket).set_tcp_nodelay(true)?;
+        Ok(Self::tcp(socket, address, NoDelay::Set))
     }
 }
 
@@ -334,9 +333,18 @@ impl event::Source for Nobody {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpStream;
+    use std::net::{TcpStream, UdpSocket};
+    use std::os::fd::OwnedFd;
 
     use super::*;
+
+    /// It would never accept anybody, and nobody would know why.
+    #[test]
+    fn a_socket_that_is_none_of_tcp_is_no_listener() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let socket = std::net::TcpListener::from(OwnedFd::from(socket));
+        assert!(Listener::try_from(TcpListener::from_std(socket)).is_err());
+    }
 
     /// Who waits when the listener is told does not have it from there.
     #[test]
