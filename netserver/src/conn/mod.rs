@@ -325,6 +325,11 @@ impl Conn {
         self.outgoing.output().unsent()
     }
 
+    /// Whether the output is the last that goes out, and the end that follows it is in order.
+    pub fn ends_with_output(&self) -> bool {
+        self.aborted.is_none() && !self.outgoing.is_cut() && self.outgoing.ending().is_some()
+    }
+
     /// Whether bytes that arrive could be used now. While false, they are best left in the kernel,
     /// where they hold the peer back.
     pub fn wants_read(&self) -> bool {

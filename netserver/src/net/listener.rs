@@ -142,6 +142,20 @@ impl Listener {
         let _ = registry.deregister(self.source());
     }
 
+    /// Has the poll tell once more if somebody waits. False if it does not.
+    pub(crate) fn remind(&mut self, registry: &Registry, token: Token) -> bool {
+        let may = match self.socket {
+            // That nobody is left who has to be told is found out by accepting.
+            Listening::Tcp(_, nodelay) => nodelay == NoDelay::Inherited,
+            Listening::Unix(_) => true,
+            Listening::Other(_) => false,
+        };
+        // So it is with epoll: EPOLL_CTL_MOD of what is ready is an event.
+        cfg!(target_os = "linux")
+            && may
+            && registry.reregister(self.source(), token, Interest::READABLE).is_ok()
+    }
+
     pub(crate) fn accept(&mut self) -> Accept {
         loop {
             let accepted = match &mut self.socket {
@@ -201,9 +215,10 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     kind || error.raw_os_error().is_some_and(|code| UNNAMED.contains(&code))
 }
 
-/// Those of accept(2) that `std` has no name for: ENONET, EPROTO, ENOPROTOOPT, EOPNOTSUPP, EHOSTDOWN.
+/// Those of accept(2) that `std` has no name for.
 #[cfg(target_os = "linux")]
-const UNNAMED: [i32; 5] = [64, 71, 92, 95, 112];
+const UNNAMED: [i32; 5] =
+    [libc::ENONET, libc::EPROTO, libc::ENOPROTOOPT, libc::EOPNOTSUPP, libc::EHOSTDOWN];
 #[cfg(not(target_os = "linux"))]
 const UNNAMED: [i32; 0] = [];
 

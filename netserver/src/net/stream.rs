@@ -18,6 +18,9 @@ use super::Transport;
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
+/// Both directions, edge-triggered.
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
 /// A connection's stream of bytes: a TCP or Unix socket, which must not block (mio's do not), or
 /// whatever else is a [`Transport`].
 pub struct Stream {
@@ -61,10 +64,17 @@ impl Stream {
         }
     }
 
-    /// For both directions and once: edges tell what changes, and nothing is registered again for
-    /// the life of the connection.
+    /// Has the poll tell when there is something to read. Of a socket that can be written to, as it
+    /// can to begin with, that would be told at once, so it is not asked; others tell of both.
     pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(self, token, Interest::READABLE | Interest::WRITABLE)
+        let interest = if self.is_socket() { Interest::READABLE } else { BOTH };
+        registry.register(self, token, interest)
+    }
+
+    /// Has the poll tell of room to write too, from here on and for the life of the connection. If
+    /// there is some by now, that is told.
+    pub(crate) fn watch_writing(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.is_socket() { registry.reregister(self, token, BOTH) } else { Ok(()) }
     }
 
     /// Takes it out of the poll: sockets leave by being closed, other sources may not.
@@ -91,11 +101,16 @@ impl Stream {
         }
     }
 
+    /// Whether it is a socket, and no transport of another kind.
+    pub(crate) fn is_socket(&self) -> bool {
+        !matches!(self.socket, Socket::Other(_))
+    }
+
     /// Whether a read that brings less than it could have has emptied it, and a write that takes
     /// less than all has filled it: true of sockets. What passes records on, as TLS does, may have
     /// another one ready, and no edge comes for that.
     pub(crate) fn moves_all_there_is(&self) -> bool {
-        !matches!(self.socket, Socket::Other(_))
+        self.is_socket()
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Transfer {
@@ -107,6 +122,17 @@ impl Stream {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Transfer {
         transfer(retry(|| Write::write(self, bytes)))
+    }
+
+    /// The same of the last bytes, which the kernel may hold back until writing is shut down or the
+    /// socket is closed, as has to follow at once: they and the FIN are one packet then.
+    pub(crate) fn write_last(&mut self, bytes: &[u8]) -> Transfer {
+        #[cfg(target_os = "linux")]
+        if let Socket::Tcp(socket) = &self.socket {
+            let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
+            return transfer(retry(|| SockRef::from(socket).send_with_flags(bytes, flags)));
+        }
+        self.write(bytes)
     }
 
     /// Bounds what the kernel keeps for the peer and has not sent: for connections that have much to
@@ -284,5 +310,58 @@ fn transfer(result: io::Result<usize>) -> Transfer {
         Ok(n) => Transfer::Bytes(n),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Transfer::Blocked,
         Err(_) => Transfer::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// The peer, and ours.
+    fn pair() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let peer = TcpStream::connect(listener.local_addr().expect("an address"));
+        let (ours, _) = listener.accept().expect("a connection");
+        ours.set_nonblocking(true).expect("a socket that does not block");
+        (peer.expect("a connection"), mio::net::TcpStream::from_std(ours).into())
+    }
+
+    #[test]
+    fn the_last_bytes_go_with_the_end() {
+        let (mut peer, mut ours) = pair();
+        assert_eq!(ours.write_last(b"bye"), Transfer::Bytes(3));
+        ours.shut_down_writing();
+        let mut got = String::new();
+        peer.read_to_string(&mut got).expect("the end");
+        assert_eq!(got, "bye");
+    }
+
+    /// What arrives after the last look makes a close a reset.
+    #[test]
+    fn the_last_bytes_are_not_lost_to_what_arrives_meanwhile() {
+        let (mut peer, mut ours) = pair();
+        assert_eq!(ours.write_last(b"bye"), Transfer::Bytes(3));
+        peer.write_all(b"\r\n").expect("written");
+        ours.shut_down_writing();
+        drop(ours);
+        let mut got = [0; 3];
+        peer.read_exact(&mut got).expect("what was held back");
+        assert_eq!(&got, b"bye");
+    }
+
+    /// It would be a packet more, which is what this is for.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_last_bytes_wait_for_the_end() {
+        let (mut peer, mut ours) = pair();
+        peer.set_nonblocking(true).expect("a socket that does not block");
+        // The kernel holds them back for 200 ms, and a machine may be busy for longer.
+        let waited = (0..10).any(|_| {
+            assert_eq!(ours.write_last(b"bye"), Transfer::Bytes(3));
+            peer.read(&mut [0; 64]).is_err()
+        });
+        assert!(waited);
     }
 }

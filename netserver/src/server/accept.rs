@@ -21,10 +21,11 @@ const EVICTIONS_TRIED: usize = 8;
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to its part of the turn.
     pub(super) fn accept(&mut self, now: Instant) {
-        self.accept_until(self.work.part(), now);
+        self.accept_until(self.work.part(), self.arrivals.at_once(), now);
     }
 
-    pub(super) fn accept_until(&mut self, until: Until, now: Instant) {
+    /// The same, up to so many; after these the poll tells whether there are more.
+    pub(super) fn accept_until(&mut self, until: Until, mut most: usize, now: Instant) {
         let pauses = self.settings.limits.over_limit == OverLimit::Pause;
         while !self.work.is_past(until) {
             if self.exhausted {
@@ -40,8 +41,18 @@ impl<H: Handler, T: Copy> Server<H, T> {
             match self.listening.accept() {
                 Some(Accept::Connection(stream, peer)) => {
                     let seat = seat.or_else(|| self.take_seat());
+                    // Who brings a stream of another kind may tell of what comes from now on.
+                    let ask = self.arrivals.asks() || !stream.is_socket();
+                    let bytes_in = self.stats.bytes_in;
                     // Who is turned away has been counted, and there is nobody to tell.
-                    let _ = self.admit(stream, peer, seat, self.proxied, now);
+                    let _ = self.admit(stream, peer, seat, self.proxied, ask, now);
+                    if ask {
+                        self.arrivals.note(self.stats.bytes_in > bytes_in);
+                    }
+                    most = most.saturating_sub(1);
+                    if most == 0 && self.listening.remind() {
+                        return self.accepting = false;
+                    }
                 }
                 Some(Accept::Empty) | None => return self.accepting = false,
                 Some(Accept::Exhausted) => {
@@ -73,13 +84,15 @@ impl<H: Handler, T: Copy> Server<H, T> {
         self.admission.enter(self.settings.limits.connections)
     }
 
-    /// Takes a connection in, or turns it away by what the settings say.
+    /// Takes a connection in, or turns it away by what the settings say. It is asked at once whether
+    /// it has spoken, or the poll tells when it has.
     pub(super) fn admit(
         &mut self,
         mut stream: Stream,
         peer: Option<SocketAddr>,
         seat: Option<Seat>,
         proxied: bool,
+        ask: bool,
         now: Instant,
     ) -> Result<ConnId, AdoptError> {
         // Who is behind a proxy is known when that has said so.
@@ -111,6 +124,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         }
         let id = ConnId::new(key, self.generations[key as usize]);
         let mut connection = Connection::new(id, stream, peer, seat, now);
+        connection.readable = ask;
         connection.pending = pending;
         connection.proxy_header = proxy_header(proxied);
         self.stats.accepted += 1;
@@ -146,7 +160,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             let mut answer = Vec::new();
             encode_reject(&mut answer, Reject::Unavailable, self.date.text(now));
             // A fresh socket takes so few bytes at once, or is broken already.
-            let _ = stream.write(&answer);
+            let _ = stream.write_last(&answer);
             stream.shut_down_writing();
             // Reading what has arrived keeps the close from being a reset that destroys the answer.
             let _ = stream.read(&mut [0; 4096]);

@@ -81,7 +81,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             return Err(AdoptError::Closing);
         }
         let seat = self.take_seat();
-        self.admit(stream.into(), peer, seat, false, now)
+        self.admit(stream.into(), peer, seat, false, true, now)
     }
 
     /// Says that a connection may be ready, for streams whose readiness does not come by the poll.

@@ -10,6 +10,7 @@ use mio::Registry;
 use slab::Slab;
 use timerwheel::{Period, Timers};
 
+use super::arrivals::Arrivals;
 use super::lines::Lines;
 use super::listening::Listening;
 use super::peak::Peak;
@@ -220,6 +221,7 @@ impl<H: Handler> ServerBuilder<H> {
             lines: Lines::new(),
             work: Work::new(),
             accepting: false,
+            arrivals: Arrivals::default(),
             exhausted: false,
             expiring: false,
             drain: None,

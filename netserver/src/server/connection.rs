@@ -31,6 +31,10 @@ pub(super) struct Connection {
     pub(super) read_closed: bool,
     /// The last write was cut short, and no edge has come since.
     pub(super) blocked: bool,
+    /// The poll tells when there is room to write, as it does from the first time there is none.
+    pub(super) watches_writing: bool,
+    /// The kernel may hold back what was written last, until writing is shut down.
+    pub(super) held_back: bool,
     /// The poll has said that the peer's side is closed, and whether it was a reset is not known.
     pub(super) doubtful: bool,
     /// What the kernel keeps of it is bounded.
@@ -68,10 +72,11 @@ impl Connection {
             conn: Conn::new(),
             peer,
             accepted: now,
-            // A client that speaks first has mostly done so by the time it is accepted.
-            readable: true,
+            readable: false,
             read_closed: false,
             blocked: false,
+            watches_writing: false,
+            held_back: false,
             doubtful: false,
             bounded: false,
             rescued: 0,

@@ -82,6 +82,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                 How::Close => return Step::Rest,
                 How::Linger => {
                     connection.stream.shut_down_writing();
+                    connection.held_back = false;
                     connection.conn.shut_down();
                 }
             }
@@ -162,6 +163,15 @@ impl<H: Handler, T: Copy> Server<H, T> {
         {
             return self.remove(key, end.cause, now);
         }
+        if connection.blocked && !connection.watches_writing {
+            connection.watches_writing = true;
+            let token = self.tokens.connection(key);
+            if connection.stream.watch_writing(self.listening.registry(), token).is_err() {
+                // Out of kernel memory, and nobody would tell when it can go on.
+                connection.conn.break_off();
+                return self.drive(key, now);
+            }
+        }
         if connection.conn.gives_up_socket() {
             self.hand_over(key, now);
         }
@@ -199,6 +209,10 @@ impl<H: Handler, T: Copy> Server<H, T> {
         connection.stream.unwatch(self.listening.registry());
         if connection.conn.is_cut() {
             connection.stream.reset_when_closed();
+        } else if connection.held_back {
+            // Closing would do it too, but for what arrives meanwhile: that makes a close a reset,
+            // and what is held back would be lost.
+            connection.stream.shut_down_writing();
         }
         self.tracker.remove(key);
         self.lines.remove(key);
@@ -251,7 +265,13 @@ fn write(connection: &mut Connection, work: &mut Work) -> u64 {
         connection.bounded = true;
         connection.stream.bound_unsent();
     }
-    match connection.stream.write(output) {
+    connection.held_back = connection.conn.ends_with_output();
+    let written = if connection.held_back {
+        connection.stream.write_last(output)
+    } else {
+        connection.stream.write(output)
+    };
+    match written {
         Transfer::Bytes(n) => {
             work.write(n as u64);
             // Less than all: a socket is full, and says when it is not.

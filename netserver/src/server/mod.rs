@@ -12,6 +12,7 @@
 mod accept;
 mod admission;
 mod adopt;
+mod arrivals;
 mod builder;
 mod check;
 mod close;
@@ -51,6 +52,7 @@ use crate::reply::{Reply, Ticket};
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::track::Tracker;
+use arrivals::Arrivals;
 use close::Drain;
 use connection::Connection;
 use leases::Leases;
@@ -88,6 +90,7 @@ pub struct Server<H, T> {
     work: Work,
     /// The listener may have more.
     accepting: bool,
+    arrivals: Arrivals,
     /// Accepting waits for descriptors, until the next check.
     exhausted: bool,
     /// More has expired than one turn could handle.
@@ -158,6 +161,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if !self.tokens.contains(token) {
             return false;
         }
+        self.arrivals.hear();
         let Some(key) = self.tokens.key(token) else {
             self.accepting = true;
             self.accept(now);
@@ -207,6 +211,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.check.arm_for(self.next_check(now), timers);
         }
         self.work.renew();
+        self.arrivals.renew();
     }
 
     /// The turn is over, and this is the time: to be told right before the loop polls again.
