@@ -248,7 +248,7 @@ fn a_carrier_that_is_told_of_edges_hears_of_what_did_not_fit_into_a_turn() {
     let mut clients = Vec::new();
     while clients.len() < CLIENTS {
         clients.extend((0..100).map(|_| connect(http.local_addr().unwrap())));
-        // A turn accepts a few, and there is an edge for those who wait still.
+        // There is an edge for those who wait.
         while http.server().connections() < clients.len() {
             let timeout = http.timeout(now).expect("the connection check is armed");
             outer.poll(&mut events, Some(timeout)).expect("poll");

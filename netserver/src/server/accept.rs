@@ -21,11 +21,10 @@ const EVICTIONS_TRIED: usize = 8;
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to its part of the turn.
     pub(super) fn accept(&mut self, now: Instant) {
-        self.accept_until(self.work.part(), self.arrivals.at_once(), now);
+        self.accept_until(self.work.part(), now);
     }
 
-    /// The same, up to so many; after these the poll tells whether there are more.
-    pub(super) fn accept_until(&mut self, until: Until, mut most: usize, now: Instant) {
+    pub(super) fn accept_until(&mut self, until: Until, now: Instant) {
         let pauses = self.settings.limits.over_limit == OverLimit::Pause;
         while !self.work.is_past(until) {
             if self.exhausted {
@@ -48,10 +47,6 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     let _ = self.admit(stream, peer, seat, self.proxied, ask, now);
                     if ask {
                         self.arrivals.note(self.stats.bytes_in > bytes_in);
-                    }
-                    most = most.saturating_sub(1);
-                    if most == 0 && self.listening.remind() {
-                        return self.accepting = false;
                     }
                 }
                 Some(Accept::Empty) | None => return self.accepting = false,

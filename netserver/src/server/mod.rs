@@ -161,7 +161,6 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if !self.tokens.contains(token) {
             return false;
         }
-        self.arrivals.hear();
         let Some(key) = self.tokens.key(token) else {
             self.accepting = true;
             self.accept(now);
@@ -211,7 +210,6 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.check.arm_for(self.next_check(now), timers);
         }
         self.work.renew();
-        self.arrivals.renew();
     }
 
     /// The turn is over, and this is the time: to be told right before the loop polls again.
