@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
 use common::{Client, GET, OK, State, World, millis, secs};
-use netserver::{Cause, OverLimit};
+use netserver::{Cause, EventLoop, Handler, OverLimit, Reply, Request, Response, Server, Status};
 
 /// More than sockets take of what is not read.
 const LARGE: usize = 12 << 20;
@@ -196,4 +200,39 @@ fn what_a_peer_does_not_read_is_bounded_in_the_kernel() {
         assert!(most < 1 << 20, "{most} bytes are out");
         println!("{most} bytes are out");
     }
+}
+
+/// Answers, but first its client sends something that nobody asked for.
+struct Interrupted {
+    client: Option<TcpStream>,
+}
+
+impl Handler for Interrupted {
+    fn on_request(&mut self, _: &Request<'_>, reply: Reply<'_>) {
+        self.client.as_mut().expect("a client").write_all(b"\r\n").expect("room");
+        reply.send(Response::new(Status::OK).body(b"Hello, World!"));
+    }
+}
+
+/// What has arrived and is not read makes the close a reset, and what the kernel holds back until
+/// then would be gone with it.
+#[test]
+fn the_last_response_is_not_lost_to_what_arrives_after_the_last_look() {
+    let now = Instant::now();
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let build = |_| Server::builder(Interrupted { client: None });
+    let mut http = EventLoop::bind_at(any, build, now).expect("a free port");
+    let mut client = TcpStream::connect(http.local_addr().expect("TCP")).expect("it listens");
+    client.set_read_timeout(Some(secs(30))).expect("not zero");
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("room");
+    let handle = client.try_clone().expect("a descriptor");
+    http.server_mut().handler_mut().client = Some(handle);
+    for _ in 0..10 {
+        http.turn(now).expect("the poll works");
+    }
+    assert_eq!(http.server().stats().requests, 1);
+    assert_eq!(http.server().connections(), 0);
+    let mut head = [0; 15];
+    client.read_exact(&mut head).expect("the response, and no reset before it");
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
 }

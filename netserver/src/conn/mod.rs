@@ -34,7 +34,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::handler::Handler;
 use crate::http::{Reject, Scan};
-use crate::reply::{Arrival, Ending, Outgoing, Panicked, Reply, Slot, Ticket, guarded};
+use crate::reply::{Arrival, Outgoing, Panicked, Reply, Slot, Ticket, guarded};
 use crate::track::{Class, Classes};
 
 use body::Incoming;
@@ -325,11 +325,6 @@ impl Conn {
         self.outgoing.output().unsent()
     }
 
-    /// Whether the output is the last that goes out, and the end that follows it is in order.
-    pub fn ends_with_output(&self) -> bool {
-        self.aborted.is_none() && !self.outgoing.is_cut() && self.outgoing.ending().is_some()
-    }
-
     /// Whether bytes that arrive could be used now. While false, they are best left in the kernel,
     /// where they hold the peer back.
     pub fn wants_read(&self) -> bool {
@@ -361,39 +356,6 @@ impl Conn {
         matches!(self.reading, Reading::Tunnel)
             && self.outgoing.output().is_empty()
             && self.outgoing.front_slot().is_some_and(Slot::is_handed_over)
-    }
-
-    /// How to close, once all is written that will be.
-    pub fn end(&self) -> Option<End> {
-        if let Some(cause) = self.aborted {
-            return Some(End { cause, how: How::Close });
-        }
-        let Ending { cause, linger } = self.outgoing.ending()?;
-        if self.outgoing.is_cut() {
-            return Some(End { cause, how: How::Close });
-        }
-        if !self.outgoing.output().is_empty() {
-            return None;
-        }
-        match self.reading {
-            // Lingering ends with EOF, or with `aborted`.
-            Reading::Lingering if !self.outgoing.peer_is_done => None,
-            _ if (linger || self.surplus) && !self.outgoing.peer_is_done => {
-                Some(End { cause, how: How::Linger })
-            }
-            _ => Some(End { cause, how: How::Close }),
-        }
-    }
-
-    /// Whether it ends without regard to the peer, who may be sending and may have bytes to take.
-    fn is_over(&self) -> bool {
-        self.aborted.is_some() || self.outgoing.is_cut()
-    }
-
-    /// Whether closing in order would say that a response is whole, of which a part is missing: it
-    /// takes a reset to tell (RFC 9112 section 8).
-    pub fn is_cut(&self) -> bool {
-        self.outgoing.is_cut()
     }
 
     /// Whether the request of `ticket` is still to be answered, or streamed.

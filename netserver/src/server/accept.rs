@@ -44,8 +44,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     let ask = self.arrivals.asks() || !stream.is_socket();
                     let bytes_in = self.stats.bytes_in;
                     // Who is turned away has been counted, and there is nobody to tell.
-                    let _ = self.admit(stream, peer, seat, self.proxied, ask, now);
-                    if ask {
+                    let admitted = self.admit(stream, peer, seat, self.proxied, ask, now);
+                    if ask && admitted.is_ok() {
                         self.arrivals.note(self.stats.bytes_in > bytes_in);
                     }
                 }

@@ -265,7 +265,7 @@ fn write(connection: &mut Connection, work: &mut Work) -> u64 {
         connection.bounded = true;
         connection.stream.bound_unsent();
     }
-    connection.held_back = connection.conn.ends_with_output();
+    connection.held_back = connection.stream.holds_back() && connection.conn.ends_with_output();
     let written = if connection.held_back {
         connection.stream.write_last(output)
     } else {
