@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serving::child::{self, Running};
 use serving::load::{Batch, Until};
+use serving::slow::{Ends, Outcome};
 use serving::{cycles, load, loops, peers, slow, tracked};
 
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,7 @@ fn main() {
     }
     if wants("slow") {
         // Half of them send heads and half of them bodies.
-        print_slow(plan.slow.min(room / 2), plan.timeout);
+        print_slow(plan.slow.min(room / 2), plan.timeout, plan.rounds.min(3));
     }
 }
 
@@ -236,19 +237,23 @@ fn print_loops(plan: Plan) {
     }
 }
 
-fn print_slow(each: usize, timeout: Duration) {
+fn print_slow(each: usize, timeout: Duration, rounds: usize) {
     let millis = timeout.as_millis().to_string();
-    let outcomes = peers::WITH_SLOW_CLIENTS.map(|peer| {
-        let server = Running::start_with(slow::TIMEOUT, &millis, peer);
-        (peer, slow::clients(server.address, each, timeout, true))
-    });
-    let bare = Running::start(peers::BARE);
-    let floor = slow::clients(bare.address, each, timeout, false);
+    let mut outcomes = [peers::BARE, peers::WITH_SLOW_CLIENTS[0], peers::WITH_SLOW_CLIENTS[1]]
+        .map(|peer| (peer, Vec::new()));
+    for _ in 0..rounds {
+        for (peer, outcomes) in &mut outcomes {
+            let server = Running::start_with(slow::TIMEOUT, &millis, *peer);
+            let closes = peer.name != peers::BARE.name;
+            outcomes.push(slow::clients(&server, each, timeout, closes));
+        }
+    }
     let title = format!("Slow clients: answered after × of the timeout, {each} heads and bodies");
     let columns = ["first-head", "last-head", "first-body", "last-body", "told", "untold"];
     print_header(&title, &columns.map(str::to_owned));
-    for (peer, outcome) in &outcomes {
-        let (heads, bodies) = (&outcome.heads, &outcome.bodies);
+    for (peer, outcomes) in &outcomes[1..] {
+        let heads = Ends::of_all(outcomes.iter().map(|it| &it.heads));
+        let bodies = Ends::of_all(outcomes.iter().map(|it| &it.bodies));
         print!("{:<20}", peer.name);
         for share in [heads.first, heads.last, bodies.first, bodies.last] {
             print!("{share:>18.4}");
@@ -263,13 +268,22 @@ fn print_slow(each: usize, timeout: Duration) {
     let title = "Slow clients: the 99th percentile of a healthy one beside them, µs";
     let columns = ["alone", "beside", "ratio", "while-slow", "at-their-end"];
     print_header(title, &columns.map(str::to_owned));
-    for (peer, outcome) in [(peers::BARE, floor)].into_iter().chain(outcomes) {
-        let (alone, beside) = (outcome.alone.as_secs_f64(), outcome.beside.as_secs_f64());
-        let (name, ratio) = (peer.name, beside / alone);
-        print!("{name:<20}{:>18.0}{:>18.0}{ratio:>18.2}", alone * 1e6, beside * 1e6);
-        let end = outcome.at_the_end.map(|end| format!("{:.0}", end.as_secs_f64() * 1e6));
-        let end = end.unwrap_or_else(|| "-".to_owned());
-        println!("{:>18.0}{end:>18}", outcome.while_slow.as_secs_f64() * 1e6);
+    for (peer, outcomes) in &outcomes {
+        let micros = |of: fn(&Outcome) -> Duration| {
+            median(outcomes.iter().map(|it| of(it).as_secs_f64() * 1e6))
+        };
+        let ratios = outcomes.iter().map(|it| it.beside.as_secs_f64() / it.alone.as_secs_f64());
+        print!("{:<20}", peer.name);
+        print!("{:>18.0}{:>18.0}", micros(|it| it.alone), micros(|it| it.beside));
+        print!("{:>18.2}{:>18.0}", median(ratios), micros(|it| it.while_slow));
+        let ends = outcomes.iter().filter_map(|it| it.at_the_end);
+        let ends: Vec<f64> = ends.map(|end| end.as_secs_f64() * 1e6).collect();
+        let end = if ends.is_empty() {
+            "-".to_owned()
+        } else {
+            format!("{:.0}", median(ends.into_iter()))
+        };
+        println!("{end:>18}");
     }
 }
 

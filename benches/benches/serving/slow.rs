@@ -3,12 +3,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use super::child::Running;
 use super::load::{self, REQUEST};
 
 /// How often the server looks for what has expired, if it does not do so exactly.
@@ -38,6 +40,18 @@ pub(crate) struct Ends {
     pub(crate) untold: usize,
 }
 
+impl Ends {
+    /// Of several rounds: the first and the last of all, and all of them counted.
+    pub(crate) fn of_all<'a>(rounds: impl Iterator<Item = &'a Self>) -> Self {
+        rounds.fold(Self { first: f64::INFINITY, ..Self::default() }, |all, round| Self {
+            first: all.first.min(round.first),
+            last: all.last.max(round.last),
+            told: all.told + round.told,
+            untold: all.untold + round.untold,
+        })
+    }
+}
+
 /// What came of all of them.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -63,12 +77,11 @@ struct Slow {
 
 /// `each` of either kind, at a server that closes them after `timeout`, or at one that never does and
 /// is left alone then.
-pub(crate) fn clients(
-    address: SocketAddr,
-    each: usize,
-    timeout: Duration,
-    closes: bool,
-) -> Outcome {
+pub(crate) fn clients(server: &Running, each: usize, timeout: Duration, closes: bool) -> Outcome {
+    let address = server.address;
+    let last = std::thread::available_parallelism().map_or(0, |count| count.get() - 1).to_string();
+    arrange("taskset", &["--cpu-list", "--pid", "0"], &server.id().to_string());
+    arrange("taskset", &["--cpu-list", "--pid", &last], &this_thread());
     let stop = AtomicBool::new(false);
     let healthy = || healthy(address, &stop);
     let alone = std::thread::scope(|scope| {
@@ -82,7 +95,11 @@ pub(crate) fn clients(
     stop.store(false, Ordering::Relaxed);
     let beside = std::thread::scope(|scope| {
         let client = scope.spawn(healthy);
-        drip(&mut all, &mut poll, timeout, closes);
+        let slow = scope.spawn(|| {
+            arrange("chrt", &["--idle", "--pid", "0"], &this_thread());
+            drip(&mut all, &mut poll, timeout, closes);
+        });
+        slow.join().expect("they end");
         stop.store(true, Ordering::Relaxed);
         client.join().expect("answers")
     });
@@ -112,6 +129,20 @@ fn connect(address: SocketAddr, at: usize, poll: &Poll) -> Slow {
     Slow { stream, since, body, got: Vec::new(), answered: None, open: true }
 }
 
+/// Three threads share what may be two processors, and what is asked is whether the server keeps the
+/// healthy client waiting, not whether the slow ones' thread does. So the server has the first
+/// processor for itself and the clients the last one, where the slow ones run when the healthy one
+/// does not want to. Where that cannot be had, whoever cannot says so, and it is measured without.
+fn arrange(command: &str, arguments: &[&str], thread: &str) {
+    let _ = Command::new(command).args(arguments).arg(thread).stdout(Stdio::null()).status();
+}
+
+/// The number of this thread.
+fn this_thread() -> String {
+    let link = std::fs::read_link("/proc/thread-self").expect("a thread");
+    link.file_name().expect("pid/task/tid").to_str().expect("digits").to_owned()
+}
+
 /// A byte a second from each, evenly, until all have ended, or the time is over for a server that
 /// does not end them.
 fn drip(all: &mut [Slow], poll: &mut Poll, timeout: Duration, closes: bool) {
@@ -123,7 +154,10 @@ fn drip(all: &mut [Slow], poll: &mut Poll, timeout: Duration, closes: bool) {
             start.elapsed() < timeout + Duration::from_mins(1),
             "{open} are open long after their time"
         );
-        poll.poll(&mut events, Some(Duration::from_millis(1))).expect("poll");
+        poll.poll(&mut events, Some(Duration::ZERO)).expect("poll");
+        if events.is_empty() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
         for event in &events {
             let slow = &mut all[event.token().0];
             if slow.open {
@@ -131,8 +165,8 @@ fn drip(all: &mut [Slow], poll: &mut Poll, timeout: Duration, closes: bool) {
                 open -= usize::from(!slow.open);
             }
         }
-        let millis = usize::try_from(start.elapsed().as_millis()).expect("seconds");
-        let due = millis * count / 1000;
+        let micros = usize::try_from(start.elapsed().as_micros()).expect("seconds");
+        let due = micros * count / 1_000_000;
         while dripped < due {
             let slow = &mut all[dripped % count];
             if slow.open && (slow.answered.is_none() || !closes) {

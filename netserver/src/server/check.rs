@@ -36,7 +36,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// thousand connections that expire together must not hold up the others.
     pub(super) fn expire(&mut self, now: Instant) {
         self.expiring = false;
-        let until = self.work.part();
+        let until = self.work.expiry();
         while !self.work.is_past(until) {
             let Some((key, class)) = self.tracker.expired(&self.settings.timeouts, now) else {
                 return;

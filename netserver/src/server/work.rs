@@ -7,15 +7,17 @@
 //!   a turn:   who has news, and were idle before     until half of TURN is spent
 //!             who had their portion and have more    ┐
 //!             accepting                              │ an eighth of TURN each, whatever the
-//!             what has expired                       │ others have spent
-//!             answers that were put off              │ (`EventLoop`)
+//!             answers that were put off              │ others have spent (`EventLoop`)
 //!             telling of a close                     ┘
+//!             what has expired                       an eighth of what the others have spent
 //!   each connection in it: PORTION, and one step more at most
 //! ```
 //!
 //! What is left over stands in line, and the loop polls before it goes on. So one who asks for little
 //! waits for as long as a turn takes and no longer than others who ask for little make it, however
 //! many there are who ask for much; and these have their eighth, in the order in which they stand.
+//! Nobody is served by what is done about those who have run out of time, of whom there may be very
+//! many: so that is little at once, when there is little else to do.
 
 /// What a turn may spend.
 const TURN: u64 = 8192;
@@ -23,12 +25,19 @@ const TURN: u64 = 8192;
 /// What a connection may spend before others get their turn.
 pub(super) const PORTION: u64 = 128;
 
+/// What about those who have run out of time may always be spent: two are told.
+const EXPIRY: u64 = 32;
+
 /// Work done since the server was bound.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Work {
     done: u64,
+    /// What had been done when this turn began.
+    began: u64,
     /// Up to where this turn serves those who have news.
     news_until: u64,
+    /// Up to where this turn goes on with what has expired, once it has begun with it.
+    expiry_until: Option<u64>,
 }
 
 /// Up to where a job goes on.
@@ -37,7 +46,9 @@ pub(crate) struct Until(u64);
 
 impl Work {
     pub(super) fn new() -> Self {
-        Self { done: 0, news_until: TURN / 2 }
+        let mut work = Self { done: 0, began: 0, news_until: 0, expiry_until: None };
+        work.renew();
+        work
     }
 
     // What has been done.
@@ -79,6 +90,13 @@ impl Work {
         Until(self.done + TURN / 8)
     }
 
+    /// Where this turn ends for what has expired, the same whenever it is asked for.
+    pub(super) fn expiry(&mut self) -> Until {
+        let spent = self.done - self.began;
+        let until = self.done + (spent / 8).max(EXPIRY);
+        Until(*self.expiry_until.get_or_insert(until))
+    }
+
     /// Where a job ends that has a turn for itself.
     pub(super) fn turn(&self) -> Until {
         Until(self.done + TURN)
@@ -101,6 +119,7 @@ impl Work {
 
     /// The next turn begins.
     pub(super) fn renew(&mut self) {
-        self.news_until = self.done + TURN / 2;
+        let done = self.done;
+        *self = Self { done, began: done, news_until: done + TURN / 2, expiry_until: None };
     }
 }

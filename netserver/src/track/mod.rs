@@ -181,21 +181,17 @@ impl Tracker {
 
     // Outputs.
 
-    /// The first connection that has been in its class for longer than that takes, and the class.
-    /// Looks at the heads of the lists: O(1). It stays in its list until it is
-    /// [applied](Self::apply) elsewhere or removed.
+    /// The connection that is past its deadline for longest, and the class of that, so that of those
+    /// who have run out of time nobody waits for all of another class. Looks at the heads of the
+    /// lists: O(1). It stays in its list until it is [applied](Self::apply) elsewhere or removed.
     pub fn expired(&self, timeouts: &Timeouts, now: Instant) -> Option<(u32, Class)> {
-        Class::ALL.into_iter().find_map(|class| {
-            let (key, deadline) = self.first_deadline(class, timeouts)?;
-            (deadline <= now).then_some((key, class))
-        })
+        let (deadline, key, class) = self.next(timeouts)?;
+        (deadline <= now).then_some((key, class))
     }
 
     /// The earliest deadline of all, to arm a timer for exactly that. O(1).
     pub fn next_deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
-        let deadlines =
-            Class::ALL.into_iter().filter_map(|class| self.first_deadline(class, timeouts));
-        deadlines.map(|(_, deadline)| deadline).min()
+        self.next(timeouts).map(|(deadline, ..)| deadline)
     }
 
     // Observers.
@@ -273,6 +269,15 @@ impl Tracker {
             (Some(listed), Some(_)) => Some(listed),
             (listed, resumed) => listed.or(resumed),
         }
+    }
+
+    /// What comes first of all classes.
+    fn next(&self, timeouts: &Timeouts) -> Option<(Instant, u32, Class)> {
+        let firsts = Class::ALL.into_iter().filter_map(|class| {
+            let (key, deadline) = self.first_deadline(class, timeouts)?;
+            Some((deadline, key, class))
+        });
+        firsts.min_by_key(|(deadline, ..)| *deadline)
     }
 
     fn first_deadline(&self, class: Class, timeouts: &Timeouts) -> Option<(u32, Instant)> {

@@ -241,6 +241,26 @@ fn the_head_of_a_class_expires_first_and_exactly_then() {
 }
 
 #[test]
+fn no_class_waits_until_all_of_another_have_expired() {
+    let (mut tracker, timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
+    let class = |key: u32| [Class::Headers, Class::Idle][key as usize % 2];
+    let takes = |key: u32| class(key).duration(&timeouts);
+    // They expire in turns, a millisecond after one another: each began as late as the other takes.
+    let since = |key: u32| start + takes(key + 1) + Duration::from_millis(key.into());
+    let due = |key: u32| since(key) + takes(key);
+    let mut keys: Vec<u32> = (0..100).collect();
+    keys.sort_by_key(|key| since(*key));
+    for key in keys {
+        tracker.apply(key, in_class(class(key)), since(key));
+    }
+    for key in 0..100 {
+        assert_eq!(tracker.next_deadline(&timeouts), Some(due(key)));
+        assert_eq!(tracker.expired(&timeouts, due(100)), Some((key, class(key))));
+        tracker.remove(key);
+    }
+}
+
+#[test]
 fn a_duration_changed_at_runtime_counts_from_since() {
     let (mut tracker, mut timeouts, start) = (Tracker::new(), Timeouts::default(), Instant::now());
     for key in 0..1000 {
