@@ -228,6 +228,32 @@ fn answers_that_were_put_off_to_one_moment_are_given_some_in_each_turn() {
     }
 }
 
+/// Who comes alone is accepted, and the poll left to tell if there is somebody else.
+#[test]
+fn those_who_come_together_after_one_who_came_alone_are_heard_of() {
+    let now = Instant::now();
+    let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
+    let mut outer = Poll::new().expect("a poll");
+    let descriptor = http.as_raw_fd();
+    let mut source = SourceFd(&descriptor);
+    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    let mut events = Events::with_capacity(8);
+    let mut clients: Vec<TcpStream> = Vec::new();
+    for came in [1, 1, 1, 50, 1, 2, 1, 1, 4] {
+        clients.extend((0..came).map(|_| connect(http.local_addr().unwrap())));
+        let mut turns = 0;
+        while http.server().connections() < clients.len() {
+            // The loop that carries it sleeps, and is told of edges.
+            let timeout = http.timeout(now).filter(Duration::is_zero).unwrap_or(LIMIT);
+            outer.poll(&mut events, Some(timeout)).expect("poll");
+            assert!(!events.is_empty() || timeout.is_zero(), "nobody told it: {:?}", http.server());
+            http.turn(now).expect("the poll works");
+            turns += 1;
+        }
+        assert!(turns <= 4, "the last of {came} waited for {turns} turns");
+    }
+}
+
 #[test]
 fn a_carrier_that_is_told_of_edges_hears_of_what_did_not_fit_into_a_turn() {
     const CLIENTS: usize = 1500;

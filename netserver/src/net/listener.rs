@@ -142,6 +142,20 @@ impl Listener {
         let _ = registry.deregister(self.source());
     }
 
+    /// Has the poll tell once more if somebody waits. False if it does not.
+    pub(crate) fn remind(&mut self, registry: &Registry, token: Token) -> bool {
+        let may = match self.socket {
+            // That nobody is left who has to be told is found out by accepting.
+            Listening::Tcp(_, nodelay) => nodelay == NoDelay::Inherited,
+            Listening::Unix(_) => true,
+            Listening::Other(_) => false,
+        };
+        // So it is with epoll: EPOLL_CTL_MOD of what is ready is an event.
+        cfg!(target_os = "linux")
+            && may
+            && registry.reregister(self.source(), token, Interest::READABLE).is_ok()
+    }
+
     pub(crate) fn accept(&mut self) -> Accept {
         loop {
             let accepted = match &mut self.socket {

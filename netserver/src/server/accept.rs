@@ -21,10 +21,15 @@ const EVICTIONS_TRIED: usize = 8;
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to its part of the turn.
     pub(super) fn accept(&mut self, now: Instant) {
-        self.accept_until(self.work.part(), now);
+        // A turn that has more to do is a while, which nobody is to wait for.
+        let alone = self.work.is_light() && self.arrivals.come_alone();
+        self.accept_until(self.work.part(), alone, now);
     }
 
-    pub(super) fn accept_until(&mut self, until: Until, now: Instant) {
+    /// The same up to another mark. Who is expected to be alone is accepted, and the poll left to tell
+    /// if there is somebody else.
+    pub(super) fn accept_until(&mut self, until: Until, alone: bool, now: Instant) {
+        let mut came = 0;
         let pauses = self.settings.limits.over_limit == OverLimit::Pause;
         while !self.work.is_past(until) {
             if self.exhausted {
@@ -46,10 +51,18 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     // Who is turned away has been counted, and there is nobody to tell.
                     let admitted = self.admit(stream, peer, seat, self.proxied, ask, now);
                     if ask && admitted.is_ok() {
-                        self.arrivals.note(self.stats.bytes_in > bytes_in);
+                        self.arrivals.note_spoken(self.stats.bytes_in > bytes_in);
+                    }
+                    came += 1;
+                    if alone && self.listening.remind() {
+                        self.arrivals.note_reminder();
+                        return self.accepting = false;
                     }
                 }
-                Some(Accept::Empty) | None => return self.accepting = false,
+                Some(Accept::Empty) | None => {
+                    self.arrivals.note_last(came);
+                    return self.accepting = false;
+                }
                 Some(Accept::Exhausted) => {
                     // No edge comes when descriptors are free again: the check retries.
                     self.exhausted = true;

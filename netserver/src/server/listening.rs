@@ -11,6 +11,7 @@ use crate::net::{Accept, Endpoint, ListenOptions, Listener, Source};
 #[derive(Debug)]
 pub(super) struct Listening {
     registry: Registry,
+    token: Token,
     endpoint: Endpoint,
     /// It was opened here, and nobody else has it: it leaves the poll by being closed.
     own: bool,
@@ -31,7 +32,7 @@ impl Listening {
         let registry = registry.try_clone()?;
         listener.register(&registry, token)?;
         let endpoint = listener.endpoint().clone();
-        Ok(Self { registry, endpoint, own, listener: Some(listener) })
+        Ok(Self { registry, token, endpoint, own, listener: Some(listener) })
     }
 
     /// Where connections are registered too.
@@ -47,6 +48,11 @@ impl Listening {
     /// Who comes next; `None` once stopped.
     pub(super) fn accept(&mut self) -> Option<Accept> {
         self.listener.as_mut().map(Listener::accept)
+    }
+
+    /// Has the poll tell once more if somebody waits. False if it does not: then accepting says.
+    pub(super) fn remind(&mut self) -> bool {
+        self.listener.as_mut().is_some_and(|it| it.remind(&self.registry, self.token))
     }
 
     /// Listens no more, which frees the port.

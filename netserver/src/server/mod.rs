@@ -210,6 +210,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.check.arm_for(self.next_check(now), timers);
         }
         self.work.renew();
+        self.arrivals.renew();
     }
 
     /// The turn is over, and this is the time: to be told right before the loop polls again.

@@ -34,6 +34,8 @@ pub(super) struct Work {
     done: u64,
     /// What had been done when this turn began.
     began: u64,
+    /// What the turn before has spent.
+    spent_before: u64,
     /// Up to where this turn serves those who have news.
     news_until: u64,
     /// Up to where this turn goes on with what has expired, once it has begun with it.
@@ -46,7 +48,7 @@ pub(crate) struct Until(u64);
 
 impl Work {
     pub(super) fn new() -> Self {
-        let mut work = Self { done: 0, began: 0, news_until: 0, expiry_until: None };
+        let mut work = Self::default();
         work.renew();
         work
     }
@@ -92,9 +94,18 @@ impl Work {
 
     /// Where this turn ends for what has expired, the same whenever it is asked for.
     pub(super) fn expiry(&mut self) -> Until {
-        let spent = self.done - self.began;
-        let until = self.done + (spent / 8).max(EXPIRY);
+        let until = self.done + (self.spent() / 8).max(EXPIRY);
         Until(*self.expiry_until.get_or_insert(until))
+    }
+
+    /// Whether turns are short: neither this one nor the one before has spent more than an eighth of
+    /// what it may.
+    pub(super) fn is_light(&self) -> bool {
+        self.spent().max(self.spent_before) < TURN / 8
+    }
+
+    fn spent(&self) -> u64 {
+        self.done - self.began
     }
 
     /// Where a job ends that has a turn for itself.
@@ -119,7 +130,9 @@ impl Work {
 
     /// The next turn begins.
     pub(super) fn renew(&mut self) {
-        let done = self.done;
-        *self = Self { done, began: done, news_until: done + TURN / 2, expiry_until: None };
+        self.spent_before = self.spent();
+        self.began = self.done;
+        self.news_until = self.done + TURN / 2;
+        self.expiry_until = None;
     }
 }
