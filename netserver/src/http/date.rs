@@ -26,8 +26,8 @@ use super::response::Response;
 pub struct DateCache {
     system: SystemTime,
     instant: Instant,
-    /// `text` is right for all `now` before this.
-    stale_at: Instant,
+    /// `text` is right for all `now` before this; `None` if there is none yet.
+    stale_at: Option<Instant>,
     text: [u8; DateCache::LEN],
     /// The lines that hold it and what was last said about the connection: for nearly all
     /// responses of a second they are the same.
@@ -43,28 +43,27 @@ impl DateCache {
 
     /// A cache for a clock that shows `system` at `now`. Dates before 1970 count as 1970.
     pub fn new(system: SystemTime, now: Instant) -> DateCache {
-        let mut cache = DateCache {
+        DateCache {
             system,
             instant: now,
-            stale_at: now,
+            stale_at: None,
             text: [b' '; DateCache::LEN],
             lines: Vec::new(),
             about: None,
             opening: Opening::default(),
-        };
-        cache.format(now);
-        cache
+        }
     }
 
     /// Sets the clock anew: to be called now and then if the wall clock may be adjusted.
     pub fn set(&mut self, system: SystemTime, now: Instant) {
         (self.system, self.instant) = (system, now);
-        self.format(now);
+        self.stale_at = None;
     }
 
-    /// The date at `now`. Formats at most once a second; otherwise one comparison.
+    /// The date at `now`. Formats at most once a second, and after it was set; otherwise one
+    /// comparison.
     pub fn text(&mut self, now: Instant) -> &[u8; DateCache::LEN] {
-        if now >= self.stale_at {
+        if !self.is_fresh(now) {
             self.format(now);
         }
         &self.text
@@ -72,7 +71,7 @@ impl DateCache {
 
     /// The field lines `Date` and those about the connection, as they stand in a response.
     pub(crate) fn lines(&mut self, now: Instant, about: Connection) -> &[u8] {
-        if now >= self.stale_at || self.about != Some(about) {
+        if !self.is_fresh(now) || self.about != Some(about) {
             self.write_lines(now, about);
         }
         &self.lines
@@ -88,10 +87,15 @@ impl DateCache {
         coding: Coding,
         now: Instant,
     ) -> Result<(), Reject> {
-        if now < self.stale_at && self.opening.repeat(out, response, about, coding) {
+        if self.is_fresh(now) && self.opening.repeat(out, response, about, coding) {
             return Ok(());
         }
         self.open_anew(out, response, about, coding, now)
+    }
+
+    #[inline]
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.stale_at.is_some_and(|stale_at| now < stale_at)
     }
 
     #[inline(never)]
@@ -132,7 +136,7 @@ impl DateCache {
         let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let second = SystemTime::UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs());
         let second_left = 1_000_000_000 - u64::from(since_epoch.subsec_nanos());
-        self.stale_at = now + Duration::from_nanos(second_left);
+        self.stale_at = Some(now + Duration::from_nanos(second_left));
         self.about = None;
         self.opening.forget();
         // Cannot fail: an IMF-fixdate has 29 bytes until the year 9999.
@@ -164,6 +168,17 @@ mod tests {
         let later = start + Duration::from_secs(3);
         date.text(later);
         assert!(date.lines(later, Connection::Silent).ends_with(b":03 GMT\r\n"));
+    }
+
+    #[test]
+    fn nothing_is_formatted_until_somebody_asks() {
+        let start = Instant::now();
+        let mut date = DateCache::new(SystemTime::UNIX_EPOCH, start);
+        assert_eq!(date.stale_at, None);
+        assert_eq!(date.text(start), b"Thu, 01 Jan 1970 00:00:00 GMT");
+        date.set(SystemTime::UNIX_EPOCH + Duration::from_secs(60), start);
+        assert_eq!(date.stale_at, None);
+        assert_eq!(date.text(start), b"Thu, 01 Jan 1970 00:01:00 GMT");
     }
 
     #[test]
