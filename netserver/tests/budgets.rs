@@ -16,9 +16,11 @@ const FEW: usize = 3;
 
 /// A server with so many connections through pipes, each of which has sent this.
 fn world_with(many: usize, sent: &[u8]) -> (World, Vec<UnixStream>) {
-    let mut world = World::listening_on(Listener::none(), |timeouts, _| {
-        timeouts.check = ConnectionCheck::Interval(secs(30));
-    });
+    world_checked(ConnectionCheck::Interval(secs(30)), many, sent)
+}
+
+fn world_checked(check: ConnectionCheck, many: usize, sent: &[u8]) -> (World, Vec<UnixStream>) {
+    let mut world = World::listening_on(Listener::none(), |timeouts, _| timeouts.check = check);
     let clients = (0..many).map(|_| adopt(&mut world, sent)).collect();
     world.settle();
     (world, clients)
@@ -96,6 +98,30 @@ fn what_expires_together_is_answered_a_few_a_turn() {
     world.settle();
     assert_eq!(by_the_check + in_a_turn + beside + told(), MANY, "every one reads its 408");
     assert!(greedy.iter_mut().all(|it| it.read() > 0));
+}
+
+/// Exact, the check comes in every turn, and before those who have more to do.
+#[test]
+fn an_exact_check_has_its_part_beside_those_who_ask_for_much() {
+    let (mut world, mut clients) = world_checked(ConnectionCheck::Exact, MANY, b"GET / HT");
+    let mut told = || clients.iter_mut().filter_map(|it| has_answer(it).then_some(())).count();
+    world.now += secs(61);
+    world.turn();
+    let alone = told();
+    assert!((1..=FEW).contains(&alone), "{alone} in the turn of the check");
+    let greedy: Vec<_> = (0..20).map(|_| Greedy::adopted_by(&mut world)).collect();
+    world.turn();
+    told();
+    // They have had their portion by now, and stand in line for more, and so it is turn after turn.
+    for _ in 0..5 {
+        world.turn();
+        let beside = told();
+        assert!((FEW + 1..MANY / 4).contains(&beside), "{beside} beside others");
+    }
+    drop(greedy);
+    let checks = world.server.stats().checks;
+    world.settle();
+    assert_eq!(world.server.stats().checks, checks, "one check is enough for all of them");
 }
 
 /// How many answers there are to read: of all they say, `HTTP` alone has that letter.

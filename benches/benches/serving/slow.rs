@@ -78,10 +78,23 @@ struct Slow {
 /// `each` of either kind, at a server that closes them after `timeout`, or at one that never does and
 /// is left alone then.
 pub(crate) fn clients(server: &Running, each: usize, timeout: Duration, closes: bool) -> Outcome {
+    // On a thread of its own, which may go to another processor without this one.
+    std::thread::scope(|scope| {
+        let clients = scope.spawn(|| on_its_own(server, each, timeout, closes));
+        clients.join().expect("they are served")
+    })
+}
+
+fn on_its_own(server: &Running, each: usize, timeout: Duration, closes: bool) -> Outcome {
     let address = server.address;
     let last = std::thread::available_parallelism().map_or(0, |count| count.get() - 1).to_string();
-    arrange("taskset", &["--cpu-list", "--pid", "0"], &server.id().to_string());
-    arrange("taskset", &["--cpu-list", "--pid", &last], &this_thread());
+    let (server, client) = (server.id().to_string(), this_thread());
+    arrange("taskset", &["--cpu-list", "--pid", "0"], &server);
+    arrange("taskset", &["--cpu-list", "--pid", &last], &client);
+    let (its, ours) = (processors_of(&server), processors_of(&client));
+    if its == ours {
+        println!("The server and its clients share the processors {its}.");
+    }
     let stop = AtomicBool::new(false);
     let healthy = || healthy(address, &stop);
     let alone = std::thread::scope(|scope| {
@@ -135,6 +148,13 @@ fn connect(address: SocketAddr, at: usize, poll: &Poll) -> Slow {
 /// does not want to. Where that cannot be had, whoever cannot says so, and it is measured without.
 fn arrange(command: &str, arguments: &[&str], thread: &str) {
     let _ = Command::new(command).args(arguments).arg(thread).stdout(Stdio::null()).status();
+}
+
+/// Those that a thread may run on.
+fn processors_of(thread: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).expect("it runs");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.expect("a list").trim().to_owned()
 }
 
 /// The number of this thread.

@@ -26,7 +26,7 @@ use super::response::Response;
 pub struct DateCache {
     system: SystemTime,
     instant: Instant,
-    /// `text` is right for all `now` before this; `None` if there is none yet.
+    /// `text` is right for all `now` before this; `None` if it is to be formatted.
     stale_at: Option<Instant>,
     text: [u8; DateCache::LEN],
     /// The lines that hold it and what was last said about the connection: for nearly all

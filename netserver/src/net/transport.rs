@@ -21,7 +21,9 @@ use super::Stream;
 /// When a connection ends it is taken out of the poll; when the whole server is dropped it is just
 /// dropped with it.
 pub trait Transport: Read + Write + Source {
-    /// Tells the peer that nothing more will be written; it may go on sending.
+    /// Tells the peer that nothing more will be written; it may go on sending. A connection whose
+    /// peer has nothing more to say is dropped without it: whoever has to say goodbye then, does it
+    /// when dropped.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ const NOT_ASKED: u8 = 15;
 /// What those who came last have shown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals {
-    /// Behind the last one who was looked behind there was nobody.
+    /// There was nobody behind the last one, when that was last looked for.
     alone: bool,
     /// The poll was left to tell in this turn.
     reminded: bool,
@@ -26,7 +26,8 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// Whether to leave it to the poll if there is somebody else behind the one of whom it tells. Not
-    /// if somebody was, turn after turn: then there may be any number, and they are not to wait.
+    /// if that was done turn after turn, and it told of somebody each time: they may have been there
+    /// all the while, in any number.
     pub(super) fn come_alone(&self) -> bool {
         self.alone && self.reminders < REMINDERS
     }
@@ -77,7 +78,7 @@ mod tests {
                 arrivals.note_reminder();
                 arrivals.renew();
             }
-            assert!(!arrivals.come_alone(), "there was somebody each time");
+            assert!(!arrivals.come_alone(), "somebody came in each turn");
             arrivals.note_last(1);
             arrivals.renew();
         }

@@ -82,6 +82,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                 How::Close => return Step::Rest,
                 How::Linger => {
                     connection.stream.shut_down_writing();
+                    // It sends a packet, as a write does.
                     self.work.write(0);
                     connection.held_back = false;
                     connection.conn.shut_down();

@@ -176,7 +176,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// what has expired, whatever the number of connections.
     pub fn on_timer(&mut self, handle: TimerHandle, now: Instant) -> bool {
         let mine = self.check.take_expiry(handle);
-        if mine {
+        // Exact, it is armed for what is left of the last check, with which the turn goes on.
+        if mine && !(self.check.is_exact() && self.expiring) {
             self.check(now);
         }
         mine

@@ -98,8 +98,8 @@ impl Work {
         Until(*self.expiry_until.get_or_insert(until))
     }
 
-    /// Whether turns are short: neither this one nor the one before has spent more than an eighth of
-    /// what it may.
+    /// Whether turns are short: this one and the one before have spent less than an eighth of what
+    /// they may.
     pub(super) fn is_light(&self) -> bool {
         self.spent().max(self.spent_before) < TURN / 8
     }
