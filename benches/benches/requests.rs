@@ -130,9 +130,9 @@ fn print_calls(peers: &[Peer]) -> bool {
     kept
 }
 
-/// Of ours, beside how many there are: no registration of a connection but the first (which cannot be told
-/// from one of the listener, so both are counted together), no timer of
-/// the kernel, no read or write that finds it has nothing to do.
+/// Of ours, beside how many there are: no registration of a connection but the first (which cannot
+/// be told from one of the listener, so both are counted together), no timer of the kernel, no read
+/// or write that finds it has nothing to do.
 fn are_those_expected(
     name: &str,
     load: Load,

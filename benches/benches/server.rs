@@ -7,7 +7,7 @@
 //! the ratios within one run.
 //!
 //! ```text
-//! cargo bench -p benches --bench server             three minutes
+//! cargo bench -p benches --bench server             six minutes
 //! cargo bench -p benches --bench server -- --quick  a smoke test, under half a minute
 //! ```
 //!

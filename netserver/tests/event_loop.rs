@@ -228,15 +228,21 @@ fn answers_that_were_put_off_to_one_moment_are_given_some_in_each_turn() {
     }
 }
 
+/// A poll that is told of edges, as all of mio's are, of a loop in it.
+fn carrier_of(http: &EventLoop<App>) -> Poll {
+    let outer = Poll::new().expect("a poll");
+    let descriptor = http.as_raw_fd();
+    let mut source = SourceFd(&descriptor);
+    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    outer
+}
+
 /// Who comes alone is accepted, and the poll left to tell if there is somebody else.
 #[test]
 fn those_who_come_together_after_one_who_came_alone_are_heard_of() {
     let now = Instant::now();
     let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
-    let mut outer = Poll::new().expect("a poll");
-    let descriptor = http.as_raw_fd();
-    let mut source = SourceFd(&descriptor);
-    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    let mut outer = carrier_of(&http);
     let mut events = Events::with_capacity(8);
     let mut clients: Vec<TcpStream> = Vec::new();
     for came in [1, 1, 1, 50, 1, 2, 1, 1, 4] {
@@ -265,11 +271,7 @@ fn a_carrier_that_is_told_of_edges_hears_of_what_did_not_fit_into_a_turn() {
     }
     let now = Instant::now();
     let mut http = EventLoop::bind_at(localhost(), app, now).expect("a free port");
-    let mut outer = Poll::new().expect("a poll");
-    let descriptor = http.as_raw_fd();
-    // mio waits for edges.
-    let mut source = SourceFd(&descriptor);
-    outer.registry().register(&mut source, Token(7), Interest::READABLE).expect("pollable");
+    let mut outer = carrier_of(&http);
     let mut clients = Vec::new();
     let started = Instant::now();
     while http.server().connections() < CLIENTS {

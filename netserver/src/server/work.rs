@@ -136,3 +136,33 @@ impl Work {
         self.expiry_until = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_short_again_when_two_of_them_were() {
+        let mut work = Work::new();
+        assert!(work.is_light());
+        work.write(TURN / 8 * 1024);
+        assert!(!work.is_light(), "this one is long");
+        work.renew();
+        assert!(!work.is_light(), "the one before was");
+        work.renew();
+        assert!(work.is_light());
+    }
+
+    #[test]
+    fn what_has_expired_has_an_eighth_of_what_others_spent_and_one_part_of_a_turn() {
+        let mut work = Work::new();
+        assert_eq!(work.expiry().0, EXPIRY);
+        work.write(8 * 1024);
+        assert_eq!(work.expiry().0, EXPIRY, "asked for again");
+        work.renew();
+        let began = work.done;
+        work.write(8 * EXPIRY * 1024 * 2);
+        let spent = work.done - began;
+        assert_eq!(work.expiry().0, work.done + spent / 8);
+    }
+}
