@@ -1,10 +1,10 @@
 //! What does a request cost, and a connection, beside hyper, actix-web and the least that a loop on
 //! mio can do?
 //!
-//! Each server runs in a process of its own, on one thread, and is measured by the CPU time that
-//! the kernel counts for it: how many requests a second there are depends on the client and on what
-//! else runs, CPU time per request less so. The peers take turns, round by round; what counts are
-//! the ratios within one run.
+//! Each server runs in a process of its own, on one thread and one processor, and the client on
+//! another. It is measured by the CPU time that the kernel counts for it: how many requests a second
+//! there are depends on the client and on what else runs, CPU time per request less so. The peers
+//! take turns, round by round; what counts are the ratios within one run.
 //!
 //! ```text
 //! cargo bench -p benches --bench server             six minutes
@@ -22,7 +22,7 @@ use std::time::Duration;
 use serving::child::{self, Running};
 use serving::load::{Batch, Until};
 use serving::slow::{Ends, Outcome};
-use serving::{cycles, load, loops, peers, slow, tracked};
+use serving::{cycles, load, loops, peers, place, slow, tracked};
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -93,27 +93,11 @@ fn main() {
 
 fn print_loads(plan: Plan) {
     let servers: Vec<Running> = peers::ALL.into_iter().map(Running::start).collect();
-    // For each server and load, the rounds: CPU time per request, and requests per second.
-    let mut measured = vec![vec![Vec::new(); LOADS.len()]; servers.len()];
-    for _ in 0..plan.rounds {
-        for (at, (_, load)) in LOADS.into_iter().enumerate() {
-            for (server, measured) in servers.iter().zip(&mut measured) {
-                let before = server.cpu();
-                let until = Until::Elapsed(plan.slice);
-                let requests = match load {
-                    Load::KeepAlive { connections, depth } => {
-                        load::keep_alive(server.address, connections, &Batch::alike(depth), until)
-                    }
-                    Load::OneEach => load::one_each(server.address, None, until),
-                };
-                let cpu = server.cpu().saturating_sub(before);
-                #[allow(clippy::cast_precision_loss)] // millions, not quadrillions
-                let requests = requests as f64;
-                let per_second = requests / plan.slice.as_secs_f64();
-                measured[at].push((cpu.as_secs_f64() * 1e6 / requests, per_second));
-            }
-        }
-    }
+    // The client on a thread of its own, which goes to another processor without this one.
+    let measured = std::thread::scope(|scope| {
+        let client = scope.spawn(|| measure_loads(plan, &servers));
+        client.join().expect("they answer")
+    });
     let title = "Requests: CPU time of the server, µs per request (ratio to the bare loop)";
     print_header(title, &LOADS.map(|(name, _)| name.to_owned()));
     for (server, rounds) in servers.iter().zip(&measured) {
@@ -133,6 +117,35 @@ fn print_loads(plan: Plan) {
         }
         println!();
     }
+}
+
+/// For each server and load, the rounds: CPU time per request in µs, and requests per second.
+fn measure_loads(plan: Plan, servers: &[Running]) -> Vec<Vec<Vec<(f64, f64)>>> {
+    servers.iter().for_each(place::apart);
+    let mut measured = vec![vec![Vec::new(); LOADS.len()]; servers.len()];
+    for round in 0..plan.rounds {
+        for (at, (_, load)) in LOADS.into_iter().enumerate() {
+            // None is always the first, or always after the same one.
+            for turn in 0..servers.len() {
+                let which = (round + turn) % servers.len();
+                measured[which][at].push(measure(&servers[which], load, plan.slice));
+            }
+        }
+    }
+    measured
+}
+
+#[allow(clippy::cast_precision_loss)] // millions, not quadrillions
+fn measure(server: &Running, load: Load, slice: Duration) -> (f64, f64) {
+    let (before, until) = (server.cpu(), Until::Elapsed(slice));
+    let requests = match load {
+        Load::KeepAlive { connections, depth } => {
+            load::keep_alive(server.address, connections, &Batch::alike(depth), until)
+        }
+        Load::OneEach => load::one_each(server.address, None, until),
+    };
+    let cpu = server.cpu().saturating_sub(before);
+    (cpu.as_secs_f64() * 1e6 / requests as f64, requests as f64 / slice.as_secs_f64())
 }
 
 fn print_memory(connections: usize) {

@@ -5,6 +5,7 @@
 //!   server (the program)
 //!     ├── child     a peer as a child process: its port, its CPU time, its memory
 //!     │     └── peers::*    the same answer, by each of them
+//!     ├── place     a processor for each side
 //!     ├── load      connections, pipelining, one request each
 //!     ├── slow      clients that send a byte a second
 //!     ├── loops     what the kernel makes of several on one address
@@ -17,5 +18,6 @@ pub(crate) mod cycles;
 pub(crate) mod load;
 pub(crate) mod loops;
 pub(crate) mod peers;
+pub(crate) mod place;
 pub(crate) mod slow;
 pub(crate) mod tracked;

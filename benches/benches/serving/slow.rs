@@ -3,7 +3,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::child::Running;
 use super::load::{self, REQUEST};
+use super::place;
 
 /// How often the server looks for what has expired, if it does not do so exactly.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
@@ -78,7 +78,9 @@ struct Slow {
 /// `each` of either kind, at a server that closes them after `timeout`, or at one that never does and
 /// is left alone then.
 pub(crate) fn clients(server: &Running, each: usize, timeout: Duration, closes: bool) -> Outcome {
-    // On a thread of its own, which may go to another processor without this one.
+    // On a thread of its own, which goes to another processor without this one. Three threads share
+    // what may be two of them, and what is asked is whether the server keeps the healthy client
+    // waiting, not whether the slow ones' thread does: that gives way.
     std::thread::scope(|scope| {
         let clients = scope.spawn(|| on_its_own(server, each, timeout, closes));
         clients.join().expect("they are served")
@@ -87,14 +89,7 @@ pub(crate) fn clients(server: &Running, each: usize, timeout: Duration, closes: 
 
 fn on_its_own(server: &Running, each: usize, timeout: Duration, closes: bool) -> Outcome {
     let address = server.address;
-    let last = std::thread::available_parallelism().map_or(0, |count| count.get() - 1).to_string();
-    let (server, client) = (server.id().to_string(), this_thread());
-    arrange("taskset", &["--cpu-list", "--pid", "0"], &server);
-    arrange("taskset", &["--cpu-list", "--pid", &last], &client);
-    let (its, ours) = (processors_of(&server), processors_of(&client));
-    if its == ours {
-        println!("The server and its clients share the processors {its}.");
-    }
+    place::apart(server);
     let stop = AtomicBool::new(false);
     let healthy = || healthy(address, &stop);
     let alone = std::thread::scope(|scope| {
@@ -109,7 +104,7 @@ fn on_its_own(server: &Running, each: usize, timeout: Duration, closes: bool) ->
     let beside = std::thread::scope(|scope| {
         let client = scope.spawn(healthy);
         let slow = scope.spawn(|| {
-            arrange("chrt", &["--idle", "--pid", "0"], &this_thread());
+            place::give_way();
             drip(&mut all, &mut poll, timeout, closes);
         });
         slow.join().expect("they end");
@@ -140,27 +135,6 @@ fn connect(address: SocketAddr, at: usize, poll: &Poll) -> Slow {
     let mut stream = TcpStream::from_std(stream);
     poll.registry().register(&mut stream, Token(at), Interest::READABLE).expect("register");
     Slow { stream, since, body, got: Vec::new(), answered: None, open: true }
-}
-
-/// Three threads share what may be two processors, and what is asked is whether the server keeps the
-/// healthy client waiting, not whether the slow ones' thread does. So the server has the first
-/// processor for itself and the clients the last one, where the slow ones run when the healthy one
-/// does not want to. Where that cannot be had, whoever cannot says so, and it is measured without.
-fn arrange(command: &str, arguments: &[&str], thread: &str) {
-    let _ = Command::new(command).args(arguments).arg(thread).stdout(Stdio::null()).status();
-}
-
-/// Those that a thread may run on.
-fn processors_of(thread: &str) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).expect("it runs");
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    list.expect("a list").trim().to_owned()
-}
-
-/// The number of this thread.
-fn this_thread() -> String {
-    let link = std::fs::read_link("/proc/thread-self").expect("a thread");
-    link.file_name().expect("pid/task/tid").to_str().expect("digits").to_owned()
 }
 
 /// A byte a second from each, evenly, until all have ended, or the time is over for a server that
