@@ -54,8 +54,7 @@ pub(super) fn parse<'a>(
             (before.section.len(), len, semantics)
         }
         _ => {
-            let (length, len, seen) = section(fields)?;
-            let semantics = seen.judge(method, version).ok()?;
+            let (length, len, semantics) = section(fields, method, version)?;
             let meaning = (!connect).then_some((version, len, semantics));
             *before = Before { section: &fields[..length], meaning };
             (length, len, semantics)
@@ -69,14 +68,14 @@ pub(super) fn parse<'a>(
     Some((Head { method, target, form, version, fields, semantics }, bytes.len() - end.len()))
 }
 
-/// The length of a section of fields with its empty line, how many they are, and what is of
-/// consequence among them.
+/// The length of a section of fields with its empty line, how many they are, and what they mean.
 #[inline(never)]
-fn section(fields: &[u8]) -> Option<(usize, usize, Seen)> {
+fn section(fields: &[u8], method: &[u8], version: Version) -> Option<(usize, usize, Semantics)> {
     let (mut rest, mut len, mut seen) = (fields, 0, Seen::default());
     loop {
         if let [b'\r', b'\n', end @ ..] = rest {
-            return Some((fields.len() - end.len(), len, seen));
+            let semantics = seen.judge(method, version).ok()?;
+            return Some((fields.len() - end.len(), len, semantics));
         }
         let (name, after) = rest.split_at_checked(TOKEN.run(rest))?;
         let [b':', after @ ..] = after else { return None };

@@ -95,8 +95,20 @@ fn split_absolute(target: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether `value` is `uri-host [ ":" port ]`; empty is valid (RFC 9110 section 7.2).
+#[inline]
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    split_host(value).is_some()
+    is_plain_host(value) || split_host(value).is_some()
+}
+
+/// Nearly all: a name or an IPv4 address, without escapes. Found out from the port backwards, so that
+/// the rest is looked at in one go.
+#[inline]
+fn is_plain_host(value: &[u8]) -> bool {
+    let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    match value.split_at(value.len() - digits).0 {
+        [name @ .., b':'] => NAME.have_all(name),
+        _ => NAME.have_all(value),
+    }
 }
 
 /// The parts of `uri-host [ ":" port ]`; `None` if it is not that.
