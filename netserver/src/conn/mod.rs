@@ -351,6 +351,15 @@ impl Conn {
         (self.parked && !self.is_held_back()) || self.outgoing.can_pump()
     }
 
+    /// Whether nothing is under way, nor left to do with what has arrived.
+    #[inline]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !self.parked
+            && self.outgoing.ending().is_none()
+            && self.outgoing.slots().is_empty()
+            && self.outgoing.output().is_empty()
+    }
+
     /// Whether the socket is the handler's from now on: see [`give_up_socket`](Conn::give_up_socket).
     pub fn gives_up_socket(&self) -> bool {
         matches!(self.reading, Reading::Tunnel)

@@ -92,11 +92,15 @@ impl Conn {
                 self.parked = true;
                 return used;
             }
-            if self.is_held_back() {
-                self.parked = used < bytes.len() || matches!(self.reading, Reading::Body);
+            let rest = &bytes[used..];
+            if rest.is_empty() && matches!(self.reading, Reading::Between) {
+                self.parked = false;
                 return used;
             }
-            let rest = &bytes[used..];
+            if self.is_held_back() {
+                self.parked = !rest.is_empty() || matches!(self.reading, Reading::Body);
+                return used;
+            }
             let step = match self.reading {
                 Reading::Between => self.read_start(rest, &mut before, handler, cx),
                 Reading::Head(_) => self.read_head(rest, &mut before, handler, cx),
@@ -368,7 +372,16 @@ impl Conn {
     }
 
     /// Follows up on what has been answered: a connection that ends reads no more, a barrier falls.
+    #[inline]
     pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
+        let goes_on = self.outgoing.ending().is_none() && self.outgoing.last().is_none();
+        if !(goes_on && matches!(self.reading, Reading::Between | Reading::Head(_))) {
+            self.follow_up(cx);
+        }
+    }
+
+    #[inline(never)]
+    fn follow_up(&mut self, cx: &mut Context<'_>) {
         if let Reading::Lingering = self.reading {
             return;
         }

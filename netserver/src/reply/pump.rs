@@ -13,7 +13,15 @@ use crate::http::{Connection, Reject, encode_last_chunk, encode_reject};
 impl Outgoing {
     /// Writes all that can be written: complete responses whose turn it is, and of streamed ones
     /// as much as fits below high water.
+    #[inline]
     pub(crate) fn pump(&mut self, cx: &mut Context<'_>) {
+        if !self.slots.is_empty() {
+            self.pump_slots(cx);
+        }
+    }
+
+    #[inline(never)]
+    fn pump_slots(&mut self, cx: &mut Context<'_>) {
         while self.ending.is_none() && !self.slots.is_empty() {
             self.write_interim();
             let connection = self.connection(cx);

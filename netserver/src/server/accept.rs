@@ -131,7 +131,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.generations.push(0);
         }
         let id = ConnId::new(key, self.generations[key as usize]);
-        let mut connection = Connection::new(id, stream, peer, seat, now);
+        let accepted = self.tracker.observe(now);
+        let mut connection = Connection::new(id, stream, peer, seat, accepted);
         connection.readable = ask;
         connection.pending = pending;
         connection.proxy_header = proxy_header(proxied);

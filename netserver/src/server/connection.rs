@@ -24,7 +24,8 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) conn: Conn,
     pub(super) peer: Option<SocketAddr>,
-    pub(super) accepted: Instant,
+    /// By the tracker's count: half of what an `Instant` takes.
+    pub(super) accepted: u64,
     /// There may be something to read: no read has come back empty since the last edge.
     pub(super) readable: bool,
     /// The peer has closed its side: a short read does not mean that the socket is empty.
@@ -42,7 +43,7 @@ pub(super) struct Connection {
     pub(super) rescued: u32,
     /// The phase it is counted in.
     pub(super) phase: Phase,
-    /// When it entered that, in nanoseconds from the accept: half of what an `Instant` takes.
+    /// When it entered that, by the same count.
     phase_since: u64,
     /// Its socket is the handler's.
     pub(super) leased: Option<Arc<Leased>>,
@@ -64,7 +65,7 @@ impl Connection {
         stream: Stream,
         peer: Option<SocketAddr>,
         seat: Seat,
-        now: Instant,
+        now: u64,
     ) -> Self {
         Self {
             id,
@@ -81,7 +82,7 @@ impl Connection {
             bounded: false,
             rescued: 0,
             phase: Phase::FirstByte,
-            phase_since: 0,
+            phase_since: now,
             leased: None,
             proxy_header: None,
             pending: None,
@@ -93,12 +94,11 @@ impl Connection {
 
     /// Takes note of what it is doing at the end of a turn, in which so many requests came.
     /// Returns what it was doing before.
-    pub(super) fn enter(&mut self, phase: Phase, begun: u64, now: Instant) -> Phase {
+    pub(super) fn enter(&mut self, phase: Phase, begun: u64, now: u64) -> Phase {
         // A request that came and was answered in one turn leaves the phase as it was.
         let again = begun > 0 && matches!(phase, Phase::Headers | Phase::Body | Phase::Idle);
         if again || phase != self.phase {
-            let age = now.saturating_duration_since(self.accepted);
-            self.phase_since = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+            self.phase_since = now;
         }
         std::mem::replace(&mut self.phase, phase)
     }
@@ -191,13 +191,12 @@ impl<H, T> Server<H, T> {
             Some((class, deadline.saturating_duration_since(now)))
         });
         let conn = &connection.conn;
-        let age = now.saturating_duration_since(connection.accepted);
         ConnectionInfo {
             id: connection.id,
             peer: connection.peer,
             phase: conn.phase(),
-            phase_age: age.saturating_sub(Duration::from_nanos(connection.phase_since)),
-            age,
+            phase_age: self.tracker.age(connection.phase_since, now),
+            age: self.tracker.age(connection.accepted, now),
             deadline: deadlines.min_by_key(|(_, left)| *left),
             requests: conn.requests(),
             bytes_in: conn.bytes_in(),

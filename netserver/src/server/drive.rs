@@ -120,6 +120,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     cx.peer = connection.peer;
                     connection.conn.receive(&read[used..n], &mut self.handler, &mut cx);
                     self.work.requests(connection.conn.requests() - requests);
+                    if !connection.readable {
+                        self.stats.bytes_out += write(connection, &mut self.work);
+                        // Mostly that was all there is to do.
+                        if connection.conn.is_at_rest() {
+                            return Step::Rest;
+                        }
+                    }
                 }
                 Transfer::Blocked => {
                     connection.readable = false;
@@ -188,7 +195,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
         }
         let changes = connection.conn.take_changes();
         let phase = connection.conn.phase();
-        let before = connection.enter(phase, begun, now);
+        let before = connection.enter(phase, begun, self.tracker.observe(now));
         self.tracker.apply(key, changes, now);
         if phase != before {
             connection.trace.phase(before, phase);
@@ -229,7 +236,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
             requests: connection.conn.requests(),
             bytes_in: connection.conn.bytes_in(),
             bytes_out: connection.conn.bytes_out(),
-            age: now.saturating_duration_since(connection.accepted),
+            age: self.tracker.age(connection.accepted, now),
         };
         connection.trace.closed(&closed);
         // The socket is closed before the handler hears of it, so that it may count on that.
@@ -257,12 +264,16 @@ impl<H: Handler, T: Copy> Server<H, T> {
 }
 
 /// Writes what the socket takes of what there is; how much that was.
+#[inline]
 fn write(connection: &mut Connection, work: &mut Work) -> u64 {
+    let nothing = connection.conn.output().is_empty() || connection.blocked;
+    if nothing { 0 } else { write_out(connection, work) }
+}
+
+#[inline(never)]
+fn write_out(connection: &mut Connection, work: &mut Work) -> u64 {
     let output = connection.conn.output();
     let len = output.len();
-    if len == 0 || connection.blocked {
-        return 0;
-    }
     if !connection.bounded && connection.conn.bytes_out() + len as u64 > SAID_MUCH {
         connection.bounded = true;
         connection.stream.bound_unsent();

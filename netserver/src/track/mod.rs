@@ -116,6 +116,13 @@ impl Tracker {
 
     // Inputs.
 
+    /// A time in nanoseconds from the first one, and not before another. Of one `now` it is the same
+    /// until the turn is settled.
+    #[inline]
+    pub(crate) fn observe(&mut self, now: Instant) -> u64 {
+        if self.observed == Some(now) { self.latest } else { self.observe_anew(now) }
+    }
+
     /// Says which classes a connection is in, in which its time stands still, and which of them
     /// start afresh at `now`. O(1), and without allocating once there have been as many connections
     /// before; O(log n) among the connections of the class that were held, for one that was.
@@ -123,13 +130,22 @@ impl Tracker {
     /// A `now` before that of earlier calls counts as theirs.
     pub fn apply(&mut self, key: u32, changes: Changes, now: Instant) {
         let Changes { active, held, restarted } = changes;
-        let before = self.classes_of(key);
-        let stood = self.nodes.get(key as usize).map(|node| node.held).unwrap_or_default();
-        if before == active && stood == held && restarted.is_empty() {
+        let node = self.nodes.get(key as usize);
+        let (before, stood) = node.map(|node| (node.active, node.held)).unwrap_or_default();
+        let is_listed = node.is_some_and(|node| node.resumed.is_empty());
+        let stays = before == active && stood == held;
+        if stays && restarted.is_empty() {
             return;
         }
         let now = self.observe(now);
         self.unsettled.note(now);
+        // Nearly always it is idle, has had another request, and is idle again.
+        if stays && held.is_empty() && is_listed {
+            return restarted
+                .intersection(active)
+                .iter()
+                .for_each(|class| self.renew(key, class, now));
+        }
         if self.nodes.len() <= key as usize {
             let link = Link { previous: NIL, next: NIL, since: now };
             let empty = Classes::default();
@@ -240,13 +256,17 @@ impl Tracker {
         })
     }
 
+    /// The time from one that was [observed](Self::observe) to `now`.
+    pub(crate) fn age(&self, since: u64, now: Instant) -> Duration {
+        let since = self.instant(since);
+        since.map(|since| now.saturating_duration_since(since)).unwrap_or_default()
+    }
+
     // Private.
 
-    /// A time in nanoseconds from the start, and not before another.
-    fn observe(&mut self, now: Instant) -> u64 {
-        if self.observed == Some(now) {
-            return self.latest;
-        }
+    /// [`observe`](Self::observe) of another time than the last.
+    #[inline(never)]
+    fn observe_anew(&mut self, now: Instant) -> u64 {
         self.observed = Some(now);
         let start = *self.start.get_or_insert(now);
         let now = saturating_nanos(now.saturating_duration_since(start));
@@ -302,6 +322,27 @@ impl Tracker {
         let list = &mut self.lists[class as usize];
         list.resumed.insert((link.since, key));
         list.len += 1;
+    }
+
+    /// Moves it to the end of a list that it is in.
+    fn renew(&mut self, key: u32, class: Class, now: u64) {
+        self.unsettled.entered.insert(class);
+        let group = class.group();
+        let list = &mut self.lists[class as usize];
+        let link = &mut self.nodes[key as usize].links[group];
+        link.since = now;
+        let Link { previous, next, .. } = *link;
+        if next == NIL {
+            return;
+        }
+        let last = std::mem::replace(&mut list.tail, key);
+        (link.previous, link.next) = (last, NIL);
+        self.nodes[next as usize].links[group].previous = previous;
+        match self.nodes.get_mut(previous as usize) {
+            Some(node) => node.links[group].next = next,
+            None => list.head = next,
+        }
+        self.nodes[last as usize].links[group].next = key;
     }
 
     fn push_back(&mut self, key: u32, class: Class, now: u64) {
