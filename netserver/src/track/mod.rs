@@ -141,10 +141,10 @@ impl Tracker {
         self.unsettled.note(now);
         // Nearly always it is idle, has had another request, and is idle again.
         if stays && held.is_empty() && is_listed {
-            return restarted
-                .intersection(active)
-                .iter()
-                .for_each(|class| self.renew(key, class, now));
+            for class in restarted.intersection(active).iter() {
+                self.renew(key, class, now);
+            }
+            return;
         }
         if self.nodes.len() <= key as usize {
             let link = Link { previous: NIL, next: NIL, since: now };
@@ -328,21 +328,22 @@ impl Tracker {
     fn renew(&mut self, key: u32, class: Class, now: u64) {
         self.unsettled.entered.insert(class);
         let group = class.group();
-        let list = &mut self.lists[class as usize];
+        let List { head, tail, .. } = &mut self.lists[class as usize];
         let link = &mut self.nodes[key as usize].links[group];
         link.since = now;
         let Link { previous, next, .. } = *link;
         if next == NIL {
             return;
         }
-        let last = std::mem::replace(&mut list.tail, key);
-        (link.previous, link.next) = (last, NIL);
+        let before = std::mem::replace(tail, key);
+        (link.previous, link.next) = (before, NIL);
         self.nodes[next as usize].links[group].previous = previous;
-        match self.nodes.get_mut(previous as usize) {
-            Some(node) => node.links[group].next = next,
-            None => list.head = next,
+        if previous == NIL {
+            *head = next;
+        } else {
+            self.nodes[previous as usize].links[group].next = next;
         }
-        self.nodes[last as usize].links[group].next = key;
+        self.nodes[before as usize].links[group].next = key;
     }
 
     fn push_back(&mut self, key: u32, class: Class, now: u64) {
