@@ -18,9 +18,10 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Sub;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::Poll;
+use mio::{Poll, Registry};
 use netserver::{Handler, Host, Reply, Request, Response, Server, ServerBuilder, Status, Tokens};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use timerwheel::Timers;
@@ -75,9 +76,10 @@ const READINGS: [Reading; 6] = [
 
 const STEPS: usize = 10;
 
-/// The event loop that all the servers are on: a poll and a wheel that are never turned.
+/// The event loop that all the servers are on: a poll, of which this is the registry, and a wheel,
+/// which are never turned.
 struct World {
-    poll: Poll,
+    registry: Arc<Registry>,
     timers: Timers<&'static str>,
     now: Instant,
     kept: Vec<ServerBuilder<Hello>>,
@@ -89,7 +91,7 @@ impl World {
     fn new() -> Result<Self, Box<dyn Error>> {
         let now = Instant::now();
         Ok(Self {
-            poll: Poll::new()?,
+            registry: Arc::new(Poll::new()?.registry().try_clone()?),
             timers: Timers::new(now),
             now,
             kept: Vec::new(),
@@ -188,7 +190,7 @@ impl World {
         address: SocketAddr,
     ) -> Result<Server<Hello, &'static str>, Box<dyn Error>> {
         let host = Host {
-            registry: self.poll.registry(),
+            registry: &self.registry,
             tokens: Tokens::new(0..1024),
             timers: &mut self.timers,
             timer: "check connections",

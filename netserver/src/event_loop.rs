@@ -202,7 +202,7 @@ impl<H: Handler> EventLoop<H> {
         #[cfg(feature = "live")]
         let live = crate::live::LiveLoop::linked(links.live(), LoopTimer::Live, LoopTimer::purpose);
         let host = Host {
-            registry: poll.registry(),
+            registry: &Arc::new(poll.registry().try_clone()?),
             tokens: Tokens::new(WAKE.0 + 1..usize::MAX),
             timers: &mut timers,
             timer: LoopTimer::Check,

@@ -3,6 +3,7 @@
 mod common;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Instant;
 
 use common::{App, GET, Seen, TOKENS, World, secs};
@@ -17,11 +18,11 @@ fn descriptors() -> usize {
 #[test]
 fn descriptors_are_back_at_baseline_after_every_way_to_end() {
     let (poll, now) = (Poll::new().unwrap(), Instant::now());
+    let registry = Arc::new(poll.registry().try_clone().unwrap());
     let mut timers = Timers::new(now);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = |timers: &mut Timers<u8>, address| {
-        let host =
-            Host { registry: poll.registry(), tokens: Tokens::new(TOKENS), timers, timer: 7, now };
+        let host = Host { registry: &registry, tokens: Tokens::new(TOKENS), timers, timer: 7, now };
         Server::builder(App(Seen::default())).bind(address, host)
     };
 
@@ -30,6 +31,7 @@ fn descriptors_are_back_at_baseline_after_every_way_to_end() {
         bind(&mut timers, taken.local_addr().unwrap()).expect_err("the port is taken");
         assert_eq!(descriptors(), before, "a failed bind");
         let server = bind(&mut timers, "127.0.0.1:0".parse().unwrap()).expect("a free port");
+        assert_eq!(descriptors(), before + 1, "the listener, and the poll is shared");
         drop(server);
         assert_eq!(descriptors(), before, "dropped while listening");
     }

@@ -3,6 +3,7 @@
 mod asking;
 mod common;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use asking::localhost;
@@ -22,10 +23,11 @@ struct Bare {
 impl Bare {
     fn new(tokens: &[std::ops::Range<usize>], check: ConnectionCheck) -> Self {
         let (poll, now) = (Poll::new().expect("a poll"), Instant::now());
+        let registry = Arc::new(poll.registry().try_clone().expect("a descriptor"));
         let mut timers = Timers::new(now);
         let servers = tokens.iter().enumerate().map(|(timer, tokens)| {
             let host = Host {
-                registry: poll.registry(),
+                registry: &registry,
                 tokens: Tokens::new(tokens.clone()),
                 timers: &mut timers,
                 timer,

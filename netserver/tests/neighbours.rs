@@ -63,11 +63,12 @@ struct Street {
 impl Street {
     fn new(pipe: UnixStream) -> (Self, Arc<Waker>) {
         let poll = Poll::new().expect("a poll");
+        let registry = Arc::new(poll.registry().try_clone().expect("a descriptor"));
         let now = Instant::now();
         let mut timers = Timers::new(now);
         let servers = (0..SERVERS).map(|name| {
             let host = Host {
-                registry: poll.registry(),
+                registry: &registry,
                 tokens: Tokens::new(tokens(name)),
                 timers: &mut timers,
                 timer: Timer::Check(name),

@@ -3,15 +3,23 @@
 mod common;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{App, GET, OK, Seen, TOKENS, World, secs};
-use mio::Poll;
+use mio::{Poll, Registry};
 use netserver::{ConnectionCheck, Host, Server, Timeouts, Tokens};
 use timerwheel::Timers;
 
-fn host<'a>(poll: &'a Poll, timers: &'a mut Timers<u8>, now: Instant) -> Host<'a, u8> {
-    Host { registry: poll.registry(), tokens: Tokens::new(TOKENS), timers, timer: 7, now }
+/// The poll has to be there as long as it is used.
+fn poll() -> (Poll, Arc<Registry>) {
+    let poll = Poll::new().expect("a poll");
+    let registry = Arc::new(poll.registry().try_clone().expect("a descriptor"));
+    (poll, registry)
+}
+
+fn host<'a>(registry: &'a Arc<Registry>, timers: &'a mut Timers<u8>, now: Instant) -> Host<'a, u8> {
+    Host { registry, tokens: Tokens::new(TOKENS), timers, timer: 7, now }
 }
 
 #[test]
@@ -25,12 +33,12 @@ fn ten_thousand_servers_that_never_listen_arm_nothing() {
 
 #[test]
 fn a_failed_bind_leaves_nothing_and_the_builder_can_try_again() {
-    let (poll, now) = (Poll::new().unwrap(), Instant::now());
+    let ((_poll, registry), now) = (poll(), Instant::now());
     let mut timers = Timers::new(now);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let builder = Server::builder(App(Seen::default()));
     let error = builder
-        .bind(taken.local_addr().unwrap(), host(&poll, &mut timers, now))
+        .bind(taken.local_addr().unwrap(), host(&registry, &mut timers, now))
         .expect_err("the port is taken");
     let said = error.to_string();
     let address = taken.local_addr().unwrap().to_string();
@@ -38,20 +46,20 @@ fn a_failed_bind_leaves_nothing_and_the_builder_can_try_again() {
     assert_eq!((timers.len(), timers.counters().armed), (0, 0));
     let server = error
         .into_builder()
-        .bind("127.0.0.1:0".parse().unwrap(), host(&poll, &mut timers, now))
+        .bind("127.0.0.1:0".parse().unwrap(), host(&registry, &mut timers, now))
         .expect("a free port");
     assert_eq!((timers.len(), server.timer_entries()), (1, 1));
 }
 
 #[test]
 fn a_check_interval_of_zero_is_refused_before_anything_is_opened() {
-    let (poll, now) = (Poll::new().unwrap(), Instant::now());
+    let ((_poll, registry), now) = (poll(), Instant::now());
     let mut timers = Timers::new(now);
     let check = ConnectionCheck::Interval(Duration::ZERO);
     let timeouts = Timeouts { check, ..Timeouts::default() };
     let error = Server::builder(App(Seen::default()))
         .timeouts(timeouts)
-        .bind("127.0.0.1:0".parse().unwrap(), host(&poll, &mut timers, now))
+        .bind("127.0.0.1:0".parse().unwrap(), host(&registry, &mut timers, now))
         .expect_err("a rule is broken");
     assert_eq!(error.to_string(), "check_interval is 0s: it must be longer than 0");
     assert!(error.io_error().is_none());
@@ -60,11 +68,11 @@ fn a_check_interval_of_zero_is_refused_before_anything_is_opened() {
 
 #[test]
 fn dropping_a_listening_server_disarms_it_without_a_turn_of_the_loop() {
-    let (poll, now) = (Poll::new().unwrap(), Instant::now());
+    let ((_poll, registry), now) = (poll(), Instant::now());
     let mut timers = Timers::new(now);
     for _ in 0..100 {
         let server = Server::builder(App(Seen::default()))
-            .bind("127.0.0.1:0".parse().unwrap(), host(&poll, &mut timers, now))
+            .bind("127.0.0.1:0".parse().unwrap(), host(&registry, &mut timers, now))
             .expect("a free port");
         assert_eq!(timers.len(), 1);
         let address = server.local_addr().unwrap();
@@ -76,11 +84,11 @@ fn dropping_a_listening_server_disarms_it_without_a_turn_of_the_loop() {
 
 #[test]
 fn dropping_it_while_a_panic_unwinds_disarms_it_too() {
-    let (poll, now) = (Poll::new().unwrap(), Instant::now());
+    let ((_poll, registry), now) = (poll(), Instant::now());
     let mut timers = Timers::new(now);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _server = Server::builder(App(Seen::default()))
-            .bind("127.0.0.1:0".parse().unwrap(), host(&poll, &mut timers, now))
+            .bind("127.0.0.1:0".parse().unwrap(), host(&registry, &mut timers, now))
             .expect("a free port");
         panic!("as the test asked");
     }));
@@ -97,7 +105,7 @@ fn a_server_can_be_closed_and_bound_again_and_its_deadlines_work() {
         assert!(world.server.is_closed());
         assert_eq!(world.timers.len(), 0);
         let host = Host {
-            registry: world.poll.registry(),
+            registry: &Arc::new(world.poll.registry().try_clone().unwrap()),
             tokens: Tokens::new(TOKENS),
             timers: &mut world.timers,
             timer: "check",

@@ -91,7 +91,7 @@ fn an_inherited_listener_is_let_go_by_drop_too() {
     let mut poll = mio::Poll::new().expect("a poll");
     let now = std::time::Instant::now();
     let host = Host {
-        registry: poll.registry(),
+        registry: &Arc::new(poll.registry().try_clone().expect("a descriptor")),
         tokens: Tokens::new(0..10),
         timers: &mut Timers::new(now),
         timer: (),

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::Poll;
@@ -34,11 +35,12 @@ pub(crate) fn free() -> SocketAddr {
 /// Cycles of bind and close in a second. Nothing may be left of them.
 pub(crate) fn ours(address: SocketAddr, time: Duration) -> f64 {
     let poll = Poll::new().expect("a poll");
+    let registry = Arc::new(poll.registry().try_clone().expect("a descriptor"));
     let now = Instant::now();
     let mut timers = Timers::new(now);
     let per_second = per_second(time, || {
         let host = Host {
-            registry: poll.registry(),
+            registry: &registry,
             tokens: Tokens::new(0..1000),
             timers: &mut timers,
             timer: (),

@@ -2,6 +2,7 @@
 //! million sockets, and all else is the real server.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Source;
@@ -86,7 +87,7 @@ pub(crate) fn check(connections: usize) -> Check {
         ..Timeouts::default()
     };
     let host = Host {
-        registry: poll.registry(),
+        registry: &Arc::new(poll.registry().try_clone().expect("a descriptor")),
         tokens: Tokens::new(0..connections + 2),
         timers: &mut timers,
         timer: (),

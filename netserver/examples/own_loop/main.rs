@@ -93,7 +93,7 @@ impl<H: Handler> OwnLoop<H> {
         let now = Instant::now();
         let mut timers = Timers::new(now);
         let host = Host {
-            registry: poll.registry(),
+            registry: &Arc::new(poll.registry().try_clone()?),
             tokens: Tokens::new(HTTP),
             timers: &mut timers,
             timer: Timer::CheckConnections,

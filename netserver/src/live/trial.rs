@@ -70,7 +70,7 @@ impl Trial {
     /// Makes some, counts what they hold, drops them, and counts again.
     pub(super) fn step<T: Copy + std::fmt::Debug>(
         &mut self,
-        registry: &Registry,
+        registry: &Arc<Registry>,
         timers: &mut Timers<T>,
         timer: T,
         now: Instant,

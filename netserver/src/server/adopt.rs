@@ -40,6 +40,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     ///
     /// ```
     /// # use std::io::{Read, Write};
+    /// # use std::sync::Arc;
     /// # use std::time::Instant;
     /// # use netserver::{Handler, Host, Listener, Reply, Request, Response, Server, Status, Tokens};
     /// # struct Hello;
@@ -52,7 +53,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// # let now = Instant::now();
     /// # let mut timers = timerwheel::Timers::new(now);
     /// # let host = Host {
-    /// #     registry: poll.registry(),
+    /// #     registry: &Arc::new(poll.registry().try_clone()?),
     /// #     tokens: Tokens::new(0..1024),
     /// #     timers: &mut timers,
     /// #     timer: (),

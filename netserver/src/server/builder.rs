@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::Registry;
@@ -35,7 +36,7 @@ use crate::track::Tracker;
 /// # use netserver::{Host, Tokens};
 /// # use timerwheel::Timers;
 /// fn host<'a>(
-///     registry: &'a mio::Registry,
+///     registry: &'a std::sync::Arc<mio::Registry>,
 ///     timers: &'a mut Timers<std::rc::Rc<String>>,
 ///     owner: std::rc::Rc<String>,
 /// ) -> Host<'a, std::rc::Rc<String>> {
@@ -44,8 +45,9 @@ use crate::track::Tracker;
 /// ```
 #[derive(Debug)]
 pub struct Host<'a, T: Copy + fmt::Debug> {
-    /// Where sockets are registered.
-    pub registry: &'a Registry,
+    /// Where sockets are registered: `Arc::new(poll.registry().try_clone()?)`, which is a descriptor
+    /// for all servers of a poll, and none more for each.
+    pub registry: &'a Arc<Registry>,
     /// The tokens the server may use: no other source of this poll may use them.
     pub tokens: Tokens,
     /// Where the connection check is armed.

@@ -1,6 +1,7 @@
 //! The listener in the embedder's poll.
 
 use std::io;
+use std::sync::Arc;
 
 use mio::{Registry, Token};
 
@@ -10,7 +11,7 @@ use crate::net::{Accept, Endpoint, ListenOptions, Listener, Source};
 /// [stopped](Listening::stop).
 #[derive(Debug)]
 pub(super) struct Listening {
-    registry: Registry,
+    registry: Arc<Registry>,
     token: Token,
     endpoint: Endpoint,
     /// It was opened here, and nobody else has it: it leaves the poll by being closed.
@@ -24,19 +25,19 @@ impl Listening {
     pub(super) fn start(
         source: Source,
         options: ListenOptions,
-        registry: &Registry,
+        registry: &Arc<Registry>,
         token: Token,
     ) -> io::Result<Self> {
         let own = matches!(source, Source::Address(_));
         let mut listener = source.open(options)?;
-        let registry = registry.try_clone()?;
-        listener.register(&registry, token)?;
+        listener.register(registry, token)?;
         let endpoint = listener.endpoint().clone();
+        let registry = Arc::clone(registry);
         Ok(Self { registry, token, endpoint, own, listener: Some(listener) })
     }
 
     /// Where connections are registered too.
-    pub(super) fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 

@@ -30,6 +30,8 @@ mod work;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(feature = "live")]
+use std::sync::Arc;
 use std::time::Instant;
 
 #[cfg(feature = "live")]
@@ -116,6 +118,7 @@ impl<H: Handler> Server<H, ()> {
     /// Describes a server. Plain data: no socket, no timer, nothing to undo.
     ///
     /// ```
+    /// use std::sync::Arc;
     /// use std::time::{Duration, Instant};
     /// use netserver::{Handler, Host, Reply, Request, Response, Server, Status, Tokens};
     /// use timerwheel::Timers;
@@ -134,7 +137,7 @@ impl<H: Handler> Server<H, ()> {
     /// assert_eq!(timers.len(), 0, "nothing is armed before there is anything to check");
     ///
     /// let host = Host {
-    ///     registry: poll.registry(),
+    ///     registry: &Arc::new(poll.registry().try_clone()?),
     ///     tokens: Tokens::new(0..1024),
     ///     timers: &mut timers,
     ///     timer: "check connections",
@@ -314,7 +317,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     }
 
     #[cfg(feature = "live")]
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
         self.listening.registry()
     }
 

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
@@ -256,7 +257,7 @@ impl World {
         let mut timers = Timers::new(now);
         let seen = Seen::default();
         let host = Host {
-            registry: poll.registry(),
+            registry: &Arc::new(poll.registry().try_clone().expect("a descriptor")),
             tokens: Tokens::new(TOKENS),
             timers: &mut timers,
             timer: "check",

@@ -6,6 +6,7 @@ mod turn;
 
 use std::alloc::System;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -98,7 +99,7 @@ impl World {
         let mut timers = Timers::new(clock.now());
         let door = Door::default();
         let host = Host {
-            registry: poll.registry(),
+            registry: &Arc::new(poll.registry().try_clone().expect("a descriptor")),
             tokens: Tokens::new(0..plan.connections as usize + 2),
             timers: &mut timers,
             timer: Timer::Check,
