@@ -154,7 +154,7 @@ struct Pipe {
     /// What a read brings at most; 0 is all.
     piece: usize,
     output: Vec<u8>,
-    shut: bool,
+    shut: u32,
     registered: i32,
 }
 
@@ -197,7 +197,7 @@ impl Source for Memory {
 
 impl Transport for Memory {
     fn shut_down_writing(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap().shut = true;
+        self.0.lock().unwrap().shut += 1;
         Ok(())
     }
 }
@@ -218,6 +218,35 @@ fn a_stream_of_its_own_kind_is_told_of_by_hand() {
     assert_eq!(pipe.0.lock().unwrap().registered, 0);
     assert!(!world.server.on_ready(id, Ready::READABLE, world.now), "it has ended");
     assert_eq!(world.seen.causes(), [Cause::Handler]);
+}
+
+/// TLS says goodbye then, and a peer takes a response for cut short if it does not.
+#[test]
+fn a_stream_of_its_own_kind_is_told_once_that_it_ends_however_it_does() {
+    let mut world = adopting();
+    let adopt = |world: &mut World, request: &[u8]| {
+        let pipe = Memory::default();
+        let id = world.server.adopt(Stream::new(pipe.clone()), None, world.now).expect("room");
+        pipe.0.lock().unwrap().input.extend(request);
+        world.server.on_ready(id, Ready::READABLE, world.now);
+        world.settle();
+        (pipe, id)
+    };
+    let shut = |pipe: &Memory| pipe.0.lock().unwrap().shut;
+    let last = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let (answered, _) = adopt(&mut world, last);
+    let (refused, _) = adopt(&mut world, b"nonsense\r\n\r\n");
+    let (idle, _) = adopt(&mut world, GET);
+    let (aborted, id) = adopt(&mut world, GET);
+    assert_eq!((shut(&idle), shut(&aborted)), (0, 0), "they stay");
+    world.server.close_connection(id, world.now);
+    world.pass(secs(60));
+    assert_eq!(world.server.connections(), 0);
+    for (pipe, how) in
+        [(answered, "answered"), (refused, "refused"), (idle, "idle"), (aborted, "aborted")]
+    {
+        assert_eq!(shut(&pipe), 1, "{how}");
+    }
 }
 
 /// A listener that says what it is told to say.

@@ -21,9 +21,10 @@ use super::Stream;
 /// When a connection ends it is taken out of the poll; when the whole server is dropped it is just
 /// dropped with it.
 pub trait Transport: Read + Write + Source {
-    /// Tells the peer that nothing more will be written; it may go on sending. A connection whose
-    /// peer has nothing more to say is dropped without it: whoever has to say goodbye then, does it
-    /// when dropped.
+    /// Tells the peer that nothing more will be written; it may go on sending. Called once, at the end
+    /// of every connection, before it is dropped: for TLS that is the time for `close_notify`. Two
+    /// ends are without it: a response that only the end of the connection ends and that has been
+    /// cut short, which must not look whole, and the drop of the whole server.
     ///
     /// # Errors
     ///

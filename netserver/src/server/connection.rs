@@ -34,8 +34,9 @@ pub(super) struct Connection {
     pub(super) blocked: bool,
     /// The poll tells when there is room to write, as it does from the first time there is none.
     pub(super) watches_writing: bool,
-    /// The kernel may hold back what was written last, until writing is shut down.
-    pub(super) held_back: bool,
+    /// Writing is to be shut down before it is closed: the kernel may hold back what was written last
+    /// until then, and a transport of one's own is always told.
+    pub(super) owes_end: bool,
     /// The poll has said that the peer's side is closed, and whether it was a reset is not known.
     pub(super) doubtful: bool,
     /// What the kernel keeps of it is bounded.
@@ -67,6 +68,7 @@ impl Connection {
         seat: Seat,
         now: u64,
     ) -> Self {
+        let owes_end = !stream.is_socket();
         Self {
             id,
             stream,
@@ -77,7 +79,7 @@ impl Connection {
             read_closed: false,
             blocked: false,
             watches_writing: false,
-            held_back: false,
+            owes_end,
             doubtful: false,
             bounded: false,
             rescued: 0,

@@ -84,7 +84,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                     connection.stream.shut_down_writing();
                     // It sends a packet, as a write does.
                     self.work.write(0);
-                    connection.held_back = false;
+                    connection.owes_end = false;
                     connection.conn.shut_down();
                 }
             }
@@ -218,9 +218,9 @@ impl<H: Handler, T: Copy> Server<H, T> {
         connection.stream.unwatch(self.listening.registry());
         if connection.conn.is_cut() {
             connection.stream.reset_when_closed();
-        } else if connection.held_back {
-            // Closing would do it too, but for what arrives meanwhile: that makes a close a reset,
-            // and what is held back would be lost.
+        } else if connection.owes_end {
+            // Of what the kernel holds back: closing would send it too, but for what arrives meanwhile,
+            // which makes a close a reset, and it would be lost.
             connection.stream.shut_down_writing();
         }
         self.tracker.remove(key);
@@ -278,8 +278,9 @@ fn write_out(connection: &mut Connection, work: &mut Work) -> u64 {
         connection.bounded = true;
         connection.stream.bound_unsent();
     }
-    connection.held_back = connection.stream.holds_back() && connection.conn.ends_with_output();
-    let written = if connection.held_back {
+    let is_last = connection.stream.holds_back() && connection.conn.ends_with_output();
+    connection.owes_end = is_last || !connection.stream.is_socket();
+    let written = if is_last {
         connection.stream.write_last(output)
     } else {
         connection.stream.write(output)
