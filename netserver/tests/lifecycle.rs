@@ -581,11 +581,12 @@ fn what_arrived_while_the_loop_was_blocked_is_served() {
     idle.send(GET);
     halfway.send(b"Host: a\r\n\r\n");
     world.block(secs(100));
-    // The timers come first in this turn, before the poll has told of the bytes.
+    // This turn comes before the poll has told of the bytes.
     world.timers.advance(world.now);
     while let Some(expiry) = world.timers.pop_expired() {
         assert!(world.server.on_timer(expiry.handle, world.now));
     }
+    world.server.turn(&mut world.timers, world.now);
     world.settle();
     assert_eq!((idle.answers(), halfway.answers()), (2, 1));
     assert_eq!(world.server.stats().rescued, 2);

@@ -160,6 +160,7 @@ fn a_rescue_and_a_drain_are_told() {
     while let Some(expiry) = world.timers.pop_expired() {
         world.server.on_timer(expiry.handle, world.now);
     }
+    world.server.turn(&mut world.timers, world.now);
     let events = told.events();
     assert!(events.contains(&format!("{FIRST}expired class=headers rescued=true")), "{events:?}");
     let _busy = world.client_sending(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -27,13 +27,13 @@ impl<H: Handler, T: Copy> Server<H, T> {
             self.accept(now);
         }
         self.collect_leases(now);
-        self.expire(now);
+        self.expiring = true;
         self.check_drain(now);
         self.shrink_at_check();
     }
 
-    /// Handles what has expired, up to its part of the turn, and the rest in the next: a hundred
-    /// thousand connections that expire together must not hold up the others.
+    /// Handles what has expired, after all else in a turn and up to its part of it, and the rest in
+    /// the next: a hundred thousand connections that expire together must not hold up the others.
     pub(super) fn expire(&mut self, now: Instant) {
         self.expiring = false;
         let until = self.work.expiry();

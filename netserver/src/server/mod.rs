@@ -175,12 +175,12 @@ impl<H: Handler, T: Copy> Server<H, T> {
 
     /// A timer has expired. False if it is not this server's, or of an earlier binding.
     ///
-    /// This is the connection check: what has run out of time is answered `408` or closed. Costs
-    /// what has expired, whatever the number of connections.
+    /// This is the connection check: what has run out of time is answered `408` or closed, by the
+    /// [turns](Self::turn) from this one on. Costs what has expired, whatever the number of
+    /// connections.
     pub fn on_timer(&mut self, handle: TimerHandle, now: Instant) -> bool {
         let mine = self.check.take_expiry(handle);
-        // Exact, it is armed for what is left of the last check, with which the turn goes on.
-        if mine && !(self.check.is_exact() && self.expiring) {
+        if mine {
             self.check(now);
         }
         mine
@@ -210,7 +210,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.leases.is_some() {
             self.collect_leases(now);
         }
-        if self.check.is_exact() {
+        // Until all that has expired is told, each turn goes on with it anyway.
+        if self.check.is_exact() && !self.expiring {
             self.check.arm_for(self.next_check(now), timers);
         }
         self.work.renew();
