@@ -221,9 +221,10 @@ impl Conn {
     }
 
     /// From here on every response that begins is the last, and says so. What has arrived may still
-    /// be read before [`drain`](Conn::drain).
+    /// be read before [`drain`](Conn::drain), by which a tunnel is told.
+    #[inline]
     pub fn begin_drain(&mut self) {
-        self.draining = true;
+        self.draining |= !matches!(self.reading, Reading::Tunnel);
     }
 
     /// Begins no more requests. An idle connection ends at once, others after the response to the

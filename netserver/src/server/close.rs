@@ -191,7 +191,6 @@ impl<H: Handler, T: Copy> Server<H, T> {
             } else {
                 // A request that has arrived is no less under way for not having been read.
                 self.drive_after(key, now, |connection, _, _| {
-                    connection.conn.begin_drain();
                     connection.readable = true;
                 });
                 self.drive_after(key, now, |connection, _, cx| {

@@ -44,6 +44,11 @@ impl<H: Handler, T: Copy> Server<H, T> {
         let connection = self.connections.get_mut(key as usize)?;
         let requests = connection.conn.requests();
         connection.conn.lend_output(&mut self.buffers.output);
+        if self.drain.is_some() {
+            // It may be some turns until it is told, and what it reads then would be answered as if it
+            // could go on.
+            connection.conn.begin_drain();
+        }
         let _inside = connection.trace.enter();
         let mut cx = connection.context(&self.settings, &mut self.date, now);
         let outcome = act(connection, &mut self.handler, &mut cx);
