@@ -18,17 +18,31 @@ use crate::track::Class;
 /// Connections that look idle, and are read from for one that comes, before it is turned away.
 const EVICTIONS_TRIED: usize = 8;
 
+/// Whom to take in, of those who wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    /// One who is expected to be alone; the poll is left to tell if there is somebody else.
+    One,
+    All,
+    /// All, before a close. They are asked when they are told of it, or they would be answered as if
+    /// they could go on.
+    Last,
+}
+
 impl<H: Handler, T: Copy> Server<H, T> {
     /// Accepts who is waiting, up to its part of the turn.
     pub(super) fn accept(&mut self, now: Instant) {
         // A turn that has more to do is a while, which nobody is to wait for.
         let alone = self.work.is_light() && self.arrivals.come_alone();
-        self.accept_until(self.work.part(), alone, now);
+        self.accept_until(self.work.part(), if alone { Who::One } else { Who::All }, now);
     }
 
-    /// The same up to another mark. Who is expected to be alone is accepted, and the poll left to tell
-    /// if there is somebody else.
-    pub(super) fn accept_until(&mut self, until: Until, alone: bool, now: Instant) {
+    /// Accepts who is waiting, as many as a turn's work allows, to be told that the server closes.
+    pub(super) fn accept_last(&mut self, now: Instant) {
+        self.accept_until(self.work.turn(), Who::Last, now);
+    }
+
+    fn accept_until(&mut self, until: Until, who: Who, now: Instant) {
         let mut came = 0;
         let pauses = self.settings.limits.over_limit == OverLimit::Pause;
         while !self.work.is_past(until) {
@@ -46,7 +60,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                 Some(Accept::Connection(stream, peer)) => {
                     let seat = seat.or_else(|| self.take_seat());
                     // Who brings a stream of another kind may tell of what comes from now on.
-                    let ask = self.arrivals.asks() || !stream.is_socket();
+                    let ask = (self.arrivals.asks() || !stream.is_socket()) && who != Who::Last;
                     let bytes_in = self.stats.bytes_in;
                     // Who is turned away has been counted, and there is nobody to tell.
                     let admitted = self.admit(stream, peer, seat, self.proxied, ask, now);
@@ -54,7 +68,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
                         self.arrivals.note_spoken(self.stats.bytes_in > bytes_in);
                     }
                     came += 1;
-                    if alone && self.listening.remind() {
+                    if who == Who::One && self.listening.remind() {
                         self.arrivals.note_reminder();
                         return self.accepting = false;
                     }

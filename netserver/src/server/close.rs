@@ -70,7 +70,7 @@ impl<H: Handler, T: Copy> Server<H, T> {
     /// connection.
     pub fn close(&mut self, grace: Duration, now: Instant) {
         // Who waits to be accepted is connected already, as far as it knows, and would be reset.
-        self.accept_until(self.work.turn(), false, now);
+        self.accept_last(now);
         self.listening.stop();
         self.accepting = false;
         trace::draining(self.connections.len(), grace);
