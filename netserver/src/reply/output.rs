@@ -25,6 +25,11 @@ impl Output {
         self.written += n;
         if self.written >= self.bytes.len() {
             self.clear();
+        } else if !self.lent && self.written > self.bytes.len() / 2 {
+            // A peer that never catches up never empties it: what is written has to go meanwhile.
+            // By halves, so that a byte is copied once.
+            self.bytes = self.bytes[self.written..].to_vec();
+            self.written = 0;
         }
     }
 
@@ -93,5 +98,27 @@ mod tests {
         output.consume(6);
         assert!(output.is_empty());
         assert_eq!(output.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn a_peer_that_never_catches_up_is_held_no_more_for_than_what_it_has_not_taken() {
+        let mut output = Output::default();
+        let (mut expected, mut next) = (0_u8, 0_u8);
+        output.buffer().extend([7; 1000]);
+        output.consume(999);
+        assert!(output.bytes.capacity() < 10, "a large response is given back");
+        output.consume(1);
+        for _ in 0..1000 {
+            output.buffer().extend((0..100).map(|_| {
+                next = next.wrapping_add(1);
+                next
+            }));
+            while output.len() > 1 {
+                expected = expected.wrapping_add(1);
+                assert_eq!(output.unsent()[0], expected);
+                output.consume(1);
+            }
+            assert!(output.bytes.capacity() <= 1000, "{}", output.bytes.capacity());
+        }
     }
 }
