@@ -1,93 +1,139 @@
-//! The slot that comes next on level 1, sorted by tick ahead of time.
+//! What comes next on each level, sorted into the level below it ahead of time.
 //!
-//! At a million timers within a minute such a slot holds four thousand. To move them all in the
-//! tick that enters it is a pause of a third of a millisecond; so those that are in it by now are
-//! moved a few sets at a time, whenever an `advance` of the block before has something to do
-//! anyway. They are still of that slot: its bit, its start and the note of its earliest entry stand
-//! for them as well, and what is armed meanwhile goes into it as ever.
+//! At a million timers within a minute a slot of level 2 holds all of them, and one of level 1 four
+//! thousand. To move them in the tick that enters it is a pause of eight milliseconds, or of a third
+//! of one. So those that are in the next slot of a level by now are moved a few sets at a time,
+//! whenever an `advance` before it has something to do anyway: into a spare row of the level below,
+//! which becomes that level when its block comes.
+//!
+//! ```text
+//!   level 2   ░░░▓█░░░         ▓ now   █ comes next: is sorted into the spare row of level 1,
+//!   level 1   ░░░░░░░▓   █░░░░░░░        whose first slot comes next once now is in the last one
+//!   level 0   ░░░░▓░░░   ░░░░░░░░        of level 1: it is sorted into the spare row of level 0
+//!             this row   spare row
+//! ```
+//!
+//! What is sorted still belongs to the slot it came from, or that one came from, which is no spare
+//! one: the *root*. Its bit, its start and the note of its earliest entry stand for all that is sorted
+//! ahead of it, and what is armed meanwhile goes into it as ever.
+
+use alloc::vec::Vec;
 
 use crate::level::{self, Occupancy, Place, SlotBits};
 use crate::slot::{self, Level, Slot};
 
-/// The ticks of the next block.
+/// The next block of each level.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead<const BITS: u32> {
-    /// By tick; none until there is something to sort.
+    rows: Vec<Row>,
+    /// One bit per level that has anything sorted; and maybe of one that has nothing any more.
+    levels: u64,
+}
+
+/// The next block of one level.
+#[derive(Clone, Debug)]
+struct Row {
+    /// None until there is something to sort.
     slots: Option<Level>,
     /// Those that hold records.
     occupied: SlotBits,
+    /// When it is worth a look whether there is something to sort.
+    look_at: u64,
 }
 
 impl<const BITS: u32> Ahead<BITS> {
     pub(crate) const fn new() -> Self {
-        Self { slots: None, occupied: [0; 4] }
+        Self { rows: Vec::new(), levels: 0 }
+    }
+
+    /// Makes it as many levels; none of them takes room before it is needed.
+    pub(crate) fn resize(&mut self, levels: usize) {
+        self.rows.resize(levels, Row { slots: None, occupied: [0; 4], look_at: 0 });
     }
 
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.occupied == [0; 4]
+    pub(crate) fn slot(&self, level: u32, slot: u32) -> Option<&Slot> {
+        let slots = self.rows.get(level as usize)?.slots.as_ref()?;
+        Some(&slots[slot as usize % 256])
     }
 
-    /// Makes room for the ticks, if there is none.
     #[inline]
-    pub(crate) fn prepare(&mut self) {
-        if self.slots.is_none() {
-            let tag = |tick| Place::ahead::<BITS>(tick % level::slots::<BITS>()).tag();
-            self.slots = Some(slot::level_of(tag));
+    pub(crate) fn slot_mut(&mut self, level: u32, slot: u32) -> Option<&mut Slot> {
+        let slots = self.rows.get_mut(level as usize)?.slots.as_mut()?;
+        Some(&mut slots[slot as usize % 256])
+    }
+
+    /// The slot to sort a record into, which is noted as one that holds some.
+    #[inline]
+    pub(crate) fn slot_to_fill(&mut self, level: u32, slot: u32) -> &mut Slot {
+        let Row { slots, occupied, .. } = &mut self.rows[level as usize];
+        let slots = slots.get_or_insert_with(|| slots_of::<BITS>(level));
+        let to_fill = &mut slots[slot as usize % 256];
+        if to_fill.is_empty() {
+            occupied[slot as usize / 64 % 4] |= 1 << (slot % 64);
+            self.levels |= 1 << level;
         }
-    }
-
-    /// How many ticks there are.
-    pub(crate) fn len(&self) -> u32 {
-        if self.slots.is_some() { level::slots::<BITS>() } else { 0 }
-    }
-
-    #[inline]
-    pub(crate) fn slot(&self, tick: u32) -> Option<&Slot> {
-        self.slots.as_ref().map(|slots| &slots[tick as usize % 256])
-    }
-
-    #[inline]
-    pub(crate) fn slot_mut(&mut self, tick: u32) -> Option<&mut Slot> {
-        self.slots.as_mut().map(|slots| &mut slots[tick as usize % 256])
-    }
-
-    /// The block has come: its ticks become the slots of the lowest level, whatever is in those.
-    pub(crate) fn swap(&mut self, lowest: &mut Level, occupancy: &mut Occupancy) {
-        if let Some(slots) = &mut self.slots {
-            core::mem::swap(slots, lowest);
-            occupancy.swap_lowest(&mut self.occupied);
-        }
+        to_fill
     }
 
     /// Notes that a slot holds records, or does not any more.
-    #[inline]
-    pub(crate) fn mark(&mut self, tick: u32, holds: bool) {
-        let bit = 1 << (tick % 64);
-        let word = &mut self.occupied[tick as usize / 64];
-        if holds {
-            *word |= bit;
-        } else {
-            *word &= !bit;
+    pub(crate) fn mark(&mut self, level: u32, slot: u32, holds: bool) {
+        let Some(row) = self.rows.get_mut(level as usize) else { return };
+        let (word, bit) = (&mut row.occupied[slot as usize / 64], 1 << (slot % 64));
+        *word = if holds { *word | bit } else { *word & !bit };
+    }
+
+    /// The levels that have anything, one bit each; and maybe some that have nothing any more.
+    pub(crate) fn levels(&self) -> u64 {
+        self.levels
+    }
+
+    /// The block has come: its slots become those of the level, and the other way round.
+    pub(crate) fn swap(&mut self, level: u32, slots: &mut Level, occupancy: &mut Occupancy) {
+        if let Some(Row { slots: Some(ahead), occupied, .. }) = self.rows.get_mut(level as usize) {
+            core::mem::swap(ahead, slots);
+            occupancy.swap(level, occupied);
         }
     }
 
-    /// The first tick at or after `from` that has records.
-    pub(crate) fn next_from(&self, from: u32) -> Option<u32> {
-        level::first_bit_from(&self.occupied, from)
+    /// When it is worth a look whether there is something to sort into the next block of a level.
+    pub(crate) fn look_at(&mut self, level: u32) -> &mut u64 {
+        &mut self.rows[level as usize].look_at
     }
 
-    /// The ticks that have records, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        let mut from = 0;
-        core::iter::from_fn(move || {
-            let tick = self.next_from(from)?;
-            from = tick + 1;
-            Some((tick, self.slot(tick)?))
-        })
+    /// All slots of a level were emptied.
+    pub(crate) fn forget(&mut self, level: u32) {
+        self.levels &= !(1 << level);
+    }
+
+    /// The first slot of a level at or after `from` that holds records.
+    pub(crate) fn next_from(&self, level: u32, from: u32) -> Option<u32> {
+        level::first_bit_from(&self.rows.get(level as usize)?.occupied, from)
+    }
+
+    /// The slots of a level at or after `from` that hold records, in order.
+    pub(crate) fn places_from(&self, level: u32, from: u32) -> impl Iterator<Item = Place> {
+        let next = move |from| self.next_from(level, from);
+        let slots = core::iter::successors(next(from), move |slot| next(slot + 1));
+        slots.map(move |slot| Place::ahead::<BITS>(level, slot))
+    }
+
+    /// The first slot that holds records at or after this one, of all levels.
+    pub(crate) fn place_from(&self, level: u32, slot: u32) -> Option<Place> {
+        let above = (level + 1..).zip(self.rows.iter().skip(level as usize + 1));
+        let mut above = above.filter_map(|(level, _)| self.places_from(level, 0).next());
+        self.places_from(level, slot).next().or_else(|| above.next())
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.slots.as_ref().map_or(0, |slots| size_of_val(&**slots))
+        let slots = self.rows.iter().filter_map(|row| row.slots.as_ref());
+        self.rows.capacity() * size_of::<Row>()
+            + slots.map(|slots| size_of_val(&**slots)).sum::<usize>()
     }
+}
+
+/// The slots of the next block of a level, when nothing was sorted into it yet.
+#[cold]
+fn slots_of<const BITS: u32>(level: u32) -> Level {
+    slot::level_of(|slot| Place::ahead::<BITS>(level, slot % level::slots::<BITS>()).tag())
 }

@@ -4,11 +4,14 @@
 
 mod block;
 mod look;
+mod sort;
 
 use alloc::vec::Vec;
 
+pub(crate) use self::sort::Next;
 use crate::ahead::Ahead;
 use crate::level::{self, Occupancy, Place};
+use crate::pace::Pace;
 use crate::slot::{self, Level, Pool, Record, SET, Slot, Tag, Taken};
 
 #[derive(Clone, Debug)]
@@ -18,8 +21,9 @@ pub(crate) struct Filing<const BITS: u32> {
     occupancy: Occupancy,
     /// What was armed for now or earlier.
     overdue: Slot,
-    /// What is sorted already of the slot that comes next on level 1.
+    /// What is sorted already of the slots that come next.
     ahead: Ahead<BITS>,
+    pace: Pace,
     pool: Pool,
     /// The tick from which on `advance` has something to do: the start of the first slot, 0 if
     /// something is overdue. All that an advance with nothing due looks at.
@@ -39,6 +43,7 @@ impl<const BITS: u32> Filing<BITS> {
             occupancy: Occupancy::new(),
             overdue: Slot::new(Place::OVERDUE.tag()),
             ahead: Ahead::new(),
+            pace: Pace::new(),
             pool: Pool::new(),
             next_event: u64::MAX,
             next_place: Place::NONE,
@@ -154,18 +159,28 @@ impl<const BITS: u32> Filing<BITS> {
         self.levels.reserve_exact((level + 1 - there) as usize);
         self.levels.extend((there..=level).map(slots_of::<BITS>));
         self.occupancy.resize(self.levels.len());
+        self.ahead.resize(self.levels.len());
+        // Nothing was to be looked for there.
+        self.pace.look_again_at(0);
     }
 
     /// Empties a slot. What is sorted ahead of it stays.
     pub(crate) fn take(&mut self, place: Place) -> Taken {
-        if let Some(tick) = place.tick_ahead::<BITS>() {
-            self.ahead.mark(tick, false);
-        } else if place != Place::OVERDUE {
-            self.occupancy.clear(place.level::<BITS>(), place.slot::<BITS>());
-        }
+        self.mark(place, false);
         let taken = self.slot_mut(place).map_or(Taken::nothing(place.tag()), Slot::take);
         self.count_taken(taken.last_records().len());
         taken
+    }
+
+    /// Notes that a slot holds records, or does not any more.
+    fn mark(&mut self, place: Place, holds: bool) {
+        let (level, slot) = (place.level::<BITS>(), place.slot::<BITS>());
+        match place.ahead_at::<BITS>() {
+            Some((level, slot)) => self.ahead.mark(level, slot, holds),
+            None if place == Place::OVERDUE => {}
+            None if holds => self.occupancy.set(level, slot),
+            None => self.occupancy.clear(level, slot),
+        }
     }
 
     /// [`take`](Self::take) of a slot of a level.
@@ -203,32 +218,28 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Puts back what of a slot that was taken is to stay there; nothing was filed in it meanwhile.
     pub(crate) fn put_back(&mut self, now: u64, place: Place, mut slot: Slot) {
-        let sorted_ahead = self.is_sorted_ahead(now, place);
-        if sorted_ahead && let Some((_, first)) = self.ahead.iter().next() {
-            // The note of its earliest entry stands for what is sorted ahead as well.
-            slot.note(first.earliest().deadline, first.earliest().index);
+        let mut holds = !slot.is_empty();
+        // The note of its earliest entry stands for what is sorted ahead as well.
+        for sorted in self.sorted_ahead(now, place).filter_map(|sorted| self.slot(sorted)) {
+            slot.note(sorted.earliest().deadline, sorted.earliest().index);
+            holds = true;
         }
-        let holds = !slot.is_empty() || sorted_ahead;
         if let Some(there) = self.slot_mut(place) {
             debug_assert!(there.is_empty(), "filed in a slot that is being swept");
             *there = slot;
         }
-        if let Some(tick) = place.tick_ahead::<BITS>() {
-            self.ahead.mark(tick, holds);
-            self.let_go_of_block(now);
-        } else if holds && place != Place::OVERDUE {
-            self.occupancy.set(place.level::<BITS>(), place.slot::<BITS>());
+        self.mark(place, holds);
+        if let Some((level, _)) = place.ahead_at::<BITS>() {
+            self.let_go_of_root(now, level);
         }
     }
 
-    /// The slot that comes next on level 1 stands for what is sorted ahead of it; if the last of that
-    /// is gone, and it holds nothing itself, for nothing any more.
-    fn let_go_of_block(&mut self, now: u64) {
-        if !self.has_sorted()
-            && let Some(block) = Self::next_block(now)
-            && self.slot(block).is_some_and(Slot::is_empty)
-        {
-            self.take(block);
+    /// A slot stands for what is sorted ahead of it; if the last of that is gone, and it holds nothing
+    /// itself, for nothing any more.
+    fn let_go_of_root(&mut self, now: u64, level: u32) {
+        let root = Self::root_of(now, level);
+        if self.slot(root).is_some_and(Slot::is_empty) && !self.is_sorted_ahead(now, root) {
+            self.take(root);
         }
     }
 
@@ -299,8 +310,8 @@ impl<const BITS: u32> Filing<BITS> {
     /// The slot at a place, if anything was ever filed in its level.
     #[inline]
     pub(crate) fn slot(&self, place: Place) -> Option<&Slot> {
-        match place.tick_ahead::<BITS>() {
-            Some(tick) => self.ahead.slot(tick),
+        match place.ahead_at::<BITS>() {
+            Some((level, slot)) => self.ahead.slot(level, slot),
             None if place == Place::OVERDUE => Some(&self.overdue),
             None => {
                 let level = self.levels.get(place.level::<BITS>() as usize)?;
@@ -311,8 +322,8 @@ impl<const BITS: u32> Filing<BITS> {
 
     #[inline]
     fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
-        match place.tick_ahead::<BITS>() {
-            Some(tick) => self.ahead.slot_mut(tick),
+        match place.ahead_at::<BITS>() {
+            Some((level, slot)) => self.ahead.slot_mut(level, slot),
             None if place == Place::OVERDUE => Some(&mut self.overdue),
             None => {
                 let level = self.levels.get_mut(place.level::<BITS>() as usize)?;

@@ -30,14 +30,16 @@ impl Place {
         Self(((level << BITS) | slot) as u16)
     }
 
-    /// In the block of ticks that comes next, sorted by tick ahead of time.
-    pub(crate) const fn ahead<const BITS: u32>(tick: u32) -> Self {
-        Self::new::<BITS>(levels::<BITS>(), tick)
+    /// In the block of `level` that comes next, sorted ahead of time.
+    pub(crate) const fn ahead<const BITS: u32>(level: u32, slot: u32) -> Self {
+        Self::new::<BITS>(levels::<BITS>() + level, slot)
     }
 
-    /// The tick of the next block, if that is where it is.
-    pub(crate) fn tick_ahead<const BITS: u32>(self) -> Option<u32> {
-        (self.level::<BITS>() == levels::<BITS>()).then_some(self.slot::<BITS>())
+    /// The level and the slot in the next block of that, if that is where it is.
+    #[inline]
+    pub(crate) fn ahead_at<const BITS: u32>(self) -> Option<(u32, u32)> {
+        let level = self.level::<BITS>().checked_sub(levels::<BITS>())?;
+        (level < levels::<BITS>()).then_some((level, self.slot::<BITS>()))
     }
 
     #[inline]
@@ -106,10 +108,23 @@ pub(crate) const fn same_above<const BITS: u32>(a: u64, b: u64, level: u32) -> b
     shift >= u64::BITS || (a >> shift) == (b >> shift)
 }
 
-/// Whether `deadline` is in the block of level-0 slots after that of `now`.
+/// Whether `deadline` is in the block of slots of `level` after that of `now`.
 #[inline]
-pub(crate) const fn is_in_next_block<const BITS: u32>(now: u64, deadline: u64) -> bool {
-    deadline >> BITS == (now >> BITS) + 1
+pub(crate) const fn is_in_next_block<const BITS: u32>(now: u64, deadline: u64, level: u32) -> bool {
+    let shift = (level + 1) * BITS;
+    shift < u64::BITS && deadline >> shift == (now >> shift) + 1
+}
+
+/// The first tick of the block of slots of `level` after that of `now`; there must be one.
+pub(crate) const fn next_block<const BITS: u32>(now: u64, level: u32) -> u64 {
+    let shift = (level + 1) * BITS;
+    ((now >> shift) + 1) << shift
+}
+
+/// The levels whose block of slots is another one at `now` than before, one bit each.
+pub(crate) fn levels_left<const BITS: u32>(before: u64, now: u64) -> u64 {
+    let highest = (before ^ now | 1).ilog2() / BITS;
+    (1 << highest) - 1
 }
 
 /// The first tick of a slot that is ahead of `now`.
@@ -122,6 +137,11 @@ pub(crate) const fn start_of<const BITS: u32>(now: u64, level: u32, slot: u32) -
 /// Ticks of a slot of `level`.
 pub(crate) const fn ticks_of<const BITS: u32>(level: u32) -> u64 {
     1 << (level * BITS)
+}
+
+/// Ticks until the next slot of `level` begins.
+pub(crate) const fn ticks_left<const BITS: u32>(now: u64, level: u32) -> u64 {
+    ticks_of::<BITS>(level) - (now & (ticks_of::<BITS>(level) - 1))
 }
 
 /// One bit per slot: which slots hold records.
@@ -187,12 +207,12 @@ impl Occupancy {
         self.levels
     }
 
-    /// Changes the bits of the lowest level for others.
-    pub(crate) fn swap_lowest(&mut self, bits: &mut SlotBits) {
-        if let Some(lowest) = self.slots.first_mut() {
-            core::mem::swap(lowest, bits);
-            self.levels |= 1;
+    /// Changes the bits of a level for others.
+    pub(crate) fn swap(&mut self, level: u32, bits: &mut SlotBits) {
+        if let Some(level) = self.slots.get_mut(level as usize) {
+            core::mem::swap(level, bits);
         }
+        self.levels |= 1 << level;
     }
 
     /// The first occupied slot at or after `slot` of `level`, in the order of time.

@@ -53,8 +53,8 @@
 //! higher ones, so the next slot is the first bit of the lowest occupied level. When the cursor
 //! enters a slot, its entries are handed out if due, or filed once more as seen from the new now:
 //! twice in the life of most timers, seven times at the very most, and never per tick elapsed. The
-//! slot that comes next on level 1 is sorted by tick while the ticks before it have work anyway, so
-//! that no tick has to move all of it.
+//! slot that comes next on a level is sorted into the level below while the ticks before it have work
+//! anyway, so that no tick has to move all of it.
 //!
 //! # The contract
 //!
@@ -89,7 +89,7 @@
 //! | `pop_expired` | O(1) | |
 //! | `next_wakeup`, `timeout` | O(1) | never late; early if the earliest timer was cancelled or moved |
 //! | `next_deadline` | O(1) | or the records of the first slots, if the earliest was cancelled or moved |
-//! | memory | 36 bytes and the value's less 8 | per timer; grows without copying; slots 8 KiB per level in use |
+//! | memory | 36 bytes and the value's less 8 | per timer; grows without copying; slots 16 KiB per level in use, and as much again if many come next |
 //!
 //! # When not to use it
 //!
@@ -123,6 +123,7 @@ mod guard;
 mod handle;
 mod interval;
 mod level;
+mod pace;
 mod radix;
 #[cfg(feature = "std")]
 mod remote;

@@ -8,7 +8,7 @@
 //!      Store  Filing    Due        entries by number · records by slot · collected, in order
 //!      /   \   /  |   \
 //!   Free    | Slot | Occupancy     free numbers · records, the last nine in the slot · a bit per slot
-//!           |    Ahead             the next slot of level 1, sorted by tick ahead of time
+//!           |    Ahead · Pace      what comes next on each level, sorted ahead of time · how fast
 //!        Segments                  grow without copying
 //! ```
 

@@ -1,9 +1,10 @@
-//! The block of ticks that comes next: what belongs to its slot of level 1, and what of it is
-//! sorted by tick already.
+//! The block of slots that comes next on each level: what belongs to it, and what of that is sorted
+//! already.
+
+use core::ops::Range;
 
 use super::Filing;
 use crate::level::{self, Place};
-use crate::slot::{Record, SET, Tag};
 
 impl<const BITS: u32> Filing<BITS> {
     /// The last deadline that belongs to a place: what is filed there with a later one has moved.
@@ -11,92 +12,97 @@ impl<const BITS: u32> Filing<BITS> {
         if place == Place::OVERDUE {
             return now;
         }
-        let level = if place.tick_ahead::<BITS>().is_some() { 0 } else { place.level::<BITS>() };
+        let level = place.ahead_at::<BITS>().map_or(place.level::<BITS>(), |(level, _)| level);
         Self::start_of(now, place).saturating_add(level::ticks_of::<BITS>(level) - 1)
     }
 
     /// The first tick of a place on the wheel.
     pub(super) fn start_of(now: u64, place: Place) -> u64 {
-        match (place.tick_ahead::<BITS>(), Self::next_block(now)) {
-            (Some(tick), Some(block)) => {
-                level::start_of::<BITS>(now, 1, block.slot::<BITS>()) | u64::from(tick)
+        match place.ahead_at::<BITS>() {
+            Some((level, slot)) => {
+                let block = level::next_block::<BITS>(now, level);
+                block | (u64::from(slot) * level::ticks_of::<BITS>(level))
             }
-            _ => level::start_of::<BITS>(now, place.level::<BITS>(), place.slot::<BITS>()),
+            None => level::start_of::<BITS>(now, place.level::<BITS>(), place.slot::<BITS>()),
         }
     }
 
-    /// The slot that comes next on level 1, unless a slot of a higher level comes before.
+    /// The slot that comes next on a level: in the last one, the first of the next block.
     #[inline]
-    pub(super) fn next_block(now: u64) -> Option<Place> {
-        let next = level::digit::<BITS>(now, 1) + 1;
-        (next < level::slots::<BITS>()).then_some(Place::new::<BITS>(1, next))
+    pub(super) fn next_place(now: u64, level: u32) -> Place {
+        let next = level::digit::<BITS>(now, level) + 1;
+        if next < level::slots::<BITS>() {
+            Place::new::<BITS>(level, next)
+        } else {
+            Place::ahead::<BITS>(level, 0)
+        }
+    }
+
+    /// The lowest of the levels below `level` whose next block begins with the next slot of that.
+    pub(super) fn lowest_beginning(now: u64, level: u32) -> u32 {
+        let mut lowest = level - 1;
+        while lowest > 0 && level::digit::<BITS>(now, lowest) == level::slots::<BITS>() - 1 {
+            lowest -= 1;
+        }
+        lowest
+    }
+
+    /// The levels whose next block begins with a slot: what is sorted ahead of it is there.
+    fn levels_ahead_of(now: u64, root: Place) -> Range<u32> {
+        let level = root.level::<BITS>();
+        let is_level = 0 < level && level < level::levels::<BITS>();
+        if is_level && Self::next_place(now, level) == root {
+            Self::lowest_beginning(now, level)..level
+        } else {
+            0..0
+        }
     }
 
     /// Whether some of what belongs to a slot is sorted ahead.
-    pub(crate) fn is_sorted_ahead(&self, now: u64, place: Place) -> bool {
-        self.has_sorted() && Self::next_block(now) == Some(place)
+    pub(crate) fn is_sorted_ahead(&self, now: u64, root: Place) -> bool {
+        Self::levels_ahead_of(now, root).any(|level| self.ahead.next_from(level, 0).is_some())
     }
 
-    /// The slot to sort ahead, and how many sets of its records now, so that it is done in time.
-    #[inline]
-    pub(crate) fn to_sort_ahead(&self, now: u64) -> Option<(Tag, u32)> {
-        let next = level::digit::<BITS>(now, 1) + 1;
-        // One past the last is a slot that nothing is filed in.
-        let slot = &self.levels.get(1)?[next as usize % 256];
-        let sets = slot.sets();
-        if sets == 0 || next == level::slots::<BITS>() {
-            return None;
-        }
-        let ticks = level::slots::<BITS>() - level::digit::<BITS>(now, 0);
-        Some((slot.tag(), (sets - 1) / ticks + 1))
+    /// What is sorted ahead of a slot, in the order of time: the first slots of all levels begin with
+    /// it, and the higher ones end later.
+    pub(super) fn sorted_ahead(&self, now: u64, root: Place) -> impl Iterator<Item = Place> {
+        let levels = Self::levels_ahead_of(now, root);
+        let is_first = |place: &Place| place.slot::<BITS>() == 0;
+        let first = move |level| self.ahead.places_from(level, 0).take_while(is_first);
+        let rest = |level| self.ahead.places_from(level, 1);
+        levels.clone().rev().flat_map(first).chain(levels.flat_map(rest))
     }
 
-    /// Takes the first set of records out of the slot that is to be sorted ahead.
-    #[inline]
-    pub(crate) fn set_to_sort(&mut self, now: u64) -> Option<[Record; SET]> {
-        self.ahead.prepare();
-        let next = level::digit::<BITS>(now, 1) + 1;
-        let slot = &mut self.levels.get_mut(1)?[next as usize % 256];
-        let set = slot.pop_set(&mut self.pool)?;
-        self.count_taken(SET);
-        Some(set)
+    /// The slot of the levels that what is sorted into the next block of `level` belongs to.
+    pub(super) fn root_of(now: u64, level: u32) -> Place {
+        let above = level + 1..level::levels::<BITS>();
+        let mut next = above.map(|level| Self::next_place(now, level));
+        next.find(|place| place.ahead_at::<BITS>().is_none()).unwrap_or(Place::NONE)
     }
 
-    /// Files an entry of the next block at its tick, and any other where it belongs.
-    #[inline]
-    pub(crate) fn file_sorted(&mut self, now: u64, deadline: u64, index: u32) -> Tag {
-        let tick = level::digit::<BITS>(deadline, 0);
-        if level::is_in_next_block::<BITS>(now, deadline)
-            && let Some(slot) = self.ahead.slot_mut(tick)
-        {
-            let was_empty = slot.is_empty();
-            let tag = slot.push(index, deadline, &mut self.pool);
-            self.records += 1;
-            if was_empty {
-                self.ahead.mark(tick, true);
+    /// The levels that leave their block between `before` and `now`, and have the next one sorted,
+    /// go on in that; says which, one bit each. Their slots of before are where that was, and to be
+    /// emptied.
+    pub(crate) fn enter_blocks(&mut self, before: u64, now: u64) -> u64 {
+        let entered = self.ahead.levels() & level::levels_left::<BITS>(before, now);
+        let mut levels = entered;
+        while levels != 0 {
+            let level = levels.trailing_zeros();
+            if let Some(row) = self.levels.get_mut(level as usize) {
+                self.ahead.swap(level, row, &mut self.occupancy);
             }
-            return tag;
+            levels &= levels - 1;
         }
-        self.file_ahead(now, deadline, index)
+        entered
     }
 
-    /// Whether anything is sorted ahead.
-    #[inline]
-    pub(crate) fn has_sorted(&self) -> bool {
-        !self.ahead.is_empty()
+    /// The first slot of a level that is where the next block is.
+    pub(crate) fn first_ahead(&self, level: u32) -> Option<Place> {
+        self.ahead.places_from(level, 0).next()
     }
 
-    /// The first place at or after `from` that is sorted ahead.
-    pub(crate) fn sorted_from(&self, from: u32) -> Option<(u32, Place)> {
-        let tick = self.ahead.next_from(from)?;
-        Some((tick, Place::ahead::<BITS>(tick)))
-    }
-
-    /// The block has come: what was sorted ahead is level 0 now. What was filed there meanwhile is
-    /// where that was, and to be filed anew.
-    pub(crate) fn install(&mut self) {
-        if let Some(lowest) = self.levels.first_mut() {
-            self.ahead.swap(lowest, &mut self.occupancy);
-        }
+    /// Nothing is there any more.
+    pub(crate) fn forget_ahead(&mut self, level: u32) {
+        self.ahead.forget(level);
     }
 }

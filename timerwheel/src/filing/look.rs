@@ -15,38 +15,31 @@ impl<const BITS: u32> Filing<BITS> {
             at = self.occupancy.next_from(level, slot + 1);
             Some(Place::new::<BITS>(level, slot))
         });
-        let with_sorted = move |place: Place| {
-            let sorted = self.is_sorted_ahead(now, place).then(|| self.ahead.iter());
-            let sorted = sorted.into_iter().flatten();
-            let sorted = sorted.map(|(tick, slot)| (Place::ahead::<BITS>(tick), slot));
-            self.slot(place).map(|slot| (place, slot)).into_iter().chain(sorted)
-        };
+        let with_sorted = move |root| core::iter::once(root).chain(self.sorted_ahead(now, root));
         let ahead = ahead.flat_map(with_sorted);
+        let ahead = ahead.filter_map(|place| Some((place, self.slot(place)?)));
         let ahead = ahead.map(move |(place, slot)| (place, Self::start_of(now, place), slot));
         overdue.into_iter().chain(ahead)
     }
 
-    /// Slots of all levels there are.
-    fn slots(&self) -> usize {
-        self.levels.len() << BITS
+    /// Levels there are.
+    pub(crate) fn levels(&self) -> u32 {
+        u32::try_from(self.levels.len()).unwrap_or(0)
     }
 
-    /// Places there are to be swept.
-    pub(crate) fn places(&self) -> usize {
-        1 + self.slots() + self.ahead.len() as usize
-    }
-
-    /// The place after this one in the round that a sweep makes over all of them.
-    pub(crate) fn place_after(&self, place: Place) -> Place {
-        let next = if place == Place::OVERDUE { 0 } else { place.index() + 1 };
-        if next < self.slots() {
-            return Place::numbered(next);
-        }
-        match place.tick_ahead::<BITS>() {
-            Some(tick) if tick + 1 < self.ahead.len() => Place::ahead::<BITS>(tick + 1),
-            None if self.ahead.slot(0).is_some() => Place::ahead::<BITS>(0),
-            _ => Place::OVERDUE,
-        }
+    /// The place after this one that holds anything, in the round that a sweep makes over all of
+    /// them: what is overdue, the levels, what is sorted ahead.
+    pub(crate) fn place_after(&self, place: Place) -> Option<Place> {
+        let next_of_levels = |level, from| {
+            let (level, slot) = self.occupancy.next_from(level, from)?;
+            Some(Place::new::<BITS>(level, slot))
+        };
+        let (of_levels, ahead) = match place.ahead_at::<BITS>() {
+            Some((level, slot)) => (None, (level, slot + 1)),
+            None if place == Place::OVERDUE => (next_of_levels(0, 0), (0, 0)),
+            None => (next_of_levels(place.level::<BITS>(), place.slot::<BITS>() + 1), (0, 0)),
+        };
+        of_levels.or_else(|| self.ahead.place_from(ahead.0, ahead.1))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -61,7 +54,7 @@ impl<const BITS: u32> Filing<BITS> {
     pub(crate) fn check(&self, now: u64) {
         let mut records = 0;
         let mut chunks = 0;
-        for place in (0..self.slots()).map(Place::numbered) {
+        for place in (0..self.levels.len() << BITS).map(Place::numbered) {
             let (level, number) = (place.level::<BITS>(), place.slot::<BITS>());
             let slot = self.slot(place).expect("a slot of a level");
             let holds = !slot.is_empty() || self.is_sorted_ahead(now, place);
@@ -74,14 +67,8 @@ impl<const BITS: u32> Filing<BITS> {
         let has_slots = |level: &u32| self.occupancy.slot_from(*level, 0).is_some();
         let is_marked = |level| self.occupancy.levels() >> level & 1 == 1;
         assert!((0..64).filter(has_slots).all(is_marked), "a level that has slots is marked");
-        for tick in 0..self.ahead.len() {
-            let (marked, slot) = (self.ahead.next_from(tick) == Some(tick), self.ahead.slot(tick));
-            assert_eq!(marked, slot.is_some_and(|slot| !slot.is_empty()), "tick {tick} ahead");
-        }
-        if let Some((_, first)) = self.ahead.iter().next() {
-            let of = Self::next_block(now).and_then(|place| self.slot(place));
-            let noted = of.expect("sorted ahead of a slot").earliest().deadline;
-            assert!(noted <= first.earliest().deadline, "the note stands for what is sorted ahead");
+        for level in 0..self.levels() {
+            self.check_ahead(now, level);
         }
         let first = self.occupied(now).next().map(|(place, start, _)| (start, place));
         let first = first.unwrap_or((u64::MAX, Place::NONE));
@@ -95,5 +82,20 @@ impl<const BITS: u32> Filing<BITS> {
         }
         assert_eq!(records, self.records, "records");
         assert_eq!(chunks, self.pool.in_use(), "chunks");
+    }
+
+    /// What must hold of what is sorted into the next block of a level.
+    fn check_ahead(&self, now: u64, level: u32) {
+        let root = Self::root_of(now, level);
+        for number in 0..level::slots::<BITS>() {
+            let Some(slot) = self.ahead.slot(level, number) else { return };
+            let marked = self.ahead.next_from(level, number) == Some(number);
+            assert_eq!(marked, !slot.is_empty(), "slot {number} of the next block of {level}");
+            if marked {
+                let root = self.slot(root).expect("sorted ahead of a slot");
+                let noted = root.earliest().deadline;
+                assert!(noted <= slot.earliest().deadline, "it stands for what is sorted ahead");
+            }
+        }
     }
 }

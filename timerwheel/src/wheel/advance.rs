@@ -2,9 +2,13 @@
 
 use super::TimerWheel;
 use crate::due::DueEntry;
-use crate::filing::Filing;
+use crate::filing::{Filing, Next};
 use crate::level::{self, Place};
 use crate::slot::{Record, SET, Tag, Taken};
+
+/// Sets of a level that an `advance` sorts ahead at most, two thousand records, unless what is due
+/// takes it longer anyway: after many ticks with nothing to do there is not all to be made up for.
+const SORTED: u32 = 256;
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Empties every slot that the cursor passes or enters on its way to `now`.
@@ -22,6 +26,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.filing.settle(now);
         }
         self.due.end();
+        self.sort_ahead();
     }
 
     /// Nearly every tick: no slot above the lowest level comes up, and what is not due goes ahead
@@ -38,7 +43,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 self.filing.settle_after(tick);
             }
         }
-        self.sort_ahead();
     }
 
     #[inline]
@@ -46,25 +50,35 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
+        let entered = self.filing.enter_blocks(before, now);
         let mut levels = self.filing.levels_passed(before, now);
-        if levels & 1 == 0 && self.filing.has_sorted() {
-            self.enter_block(before, now);
-        }
         while levels != 0 {
             let level = levels.trailing_zeros();
-            self.empty_passed(level, before, now);
-            if level == 0 && self.filing.has_sorted() {
-                self.enter_block(before, now);
+            let mut last = Filing::<BITS>::last_passed(level, before, now);
+            if entered >> level & 1 == 1 {
+                self.empty_left(level);
+                if level::is_in_next_block::<BITS>(before, now, level) {
+                    last = level::digit::<BITS>(now, level);
+                }
             }
+            self.empty_passed(level, last);
             levels &= levels - 1;
         }
+    }
+
+    /// What is left in the slots of a level whose next block was entered.
+    #[inline(never)]
+    fn empty_left(&mut self, level: u32) {
+        while let Some(place) = self.filing.first_ahead(level) {
+            self.empty_slot(place);
+        }
+        self.filing.forget_ahead(level);
     }
 
     /// Each slot once: an entry that had moved to a later deadline may go back into one of the
     /// slots behind, for the next time it comes round.
     #[inline]
-    fn empty_passed(&mut self, level: u32, before: u64, now: u64) {
-        let last = Filing::<BITS>::last_passed(level, before, now);
+    fn empty_passed(&mut self, level: u32, last: u32) {
         let mut from = 0;
         while from <= last
             && let Some(slot) = self.filing.next_slot(level, from)
@@ -76,50 +90,40 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
-    /// What was sorted ahead is of the block after that of `before`.
-    #[inline(never)]
-    fn enter_block(&mut self, before: u64, now: u64) {
-        let next = level::is_in_next_block::<BITS>(before, now)
-            && level::same_above::<BITS>(before, now, 1);
-        if next {
-            self.filing.install();
-        }
-        let mut from = 0;
-        while let Some((tick, place)) = self.filing.sorted_from(from) {
-            self.empty_slot(place);
-            from = tick + 1;
-        }
-        while next
-            && let Some(tick) = self.filing.next_slot(0, 0)
-            && tick <= level::digit::<BITS>(now, 0)
-        {
-            self.empty_slot(Place::new::<BITS>(0, tick));
-        }
-    }
-
-    /// Sorts some of the slot that comes next on level 1 ahead of time: see `ahead`.
+    /// Sorts some of what comes next on each level ahead of time: see `ahead`.
     #[inline]
     fn sort_ahead(&mut self) {
-        if let Some((tag, sets)) = self.filing.to_sort_ahead(self.now) {
-            self.sort_sets_ahead(tag, sets);
+        if self.filing.may_sort(self.now) {
+            self.sort_levels_ahead();
+        }
+        self.filing.pass(self.now);
+    }
+
+    #[inline(never)]
+    fn sort_levels_ahead(&mut self) {
+        let most = u32::try_from(2 * self.due.len() / SET).map_or(u32::MAX, |due| due.max(SORTED));
+        let step = self.filing.begin_to_sort(self.now);
+        for level in 1..self.filing.levels() {
+            if let Some((next, sets)) = self.filing.next_to_sort(step, level, most) {
+                self.sort_sets_ahead(&next, sets);
+            }
         }
     }
 
     #[inline(never)]
-    fn sort_sets_ahead(&mut self, tag: Tag, sets: u32) {
-        let now = self.now;
+    fn sort_sets_ahead(&mut self, next: &Next, sets: u32) {
         for _ in 0..sets {
-            let Some(set) = self.filing.set_to_sort(now) else { return };
-            let mut sorted = 0;
+            let Some(set) = self.filing.set_to_sort(next) else { return };
+            let records = self.filing.records();
             for &index in &set {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 let at = entry.at;
-                if at.is(tag) {
-                    entry.at = at.moved(self.filing.file_sorted(now, entry.deadline, index));
-                    sorted += 1;
+                if at.is(next.tag) {
+                    let tag = self.filing.file_sorted(self.now, next, entry.deadline, index);
+                    entry.at = at.moved(tag);
                 }
             }
-            self.cascaded += sorted;
+            self.cascaded += (self.filing.records() - records) as u64;
         }
     }
 

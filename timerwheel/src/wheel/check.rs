@@ -57,8 +57,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             if *place != Place::OVERDUE {
                 let nearest = level::place_of::<BITS>;
                 let slot_of_noted = earliest.deadline > self.now;
-                // What is sorted ahead belongs to a slot of level 1 still.
-                let place = &match place.tick_ahead::<BITS>() {
+                // What is sorted ahead belongs to a slot of the levels still.
+                let place = &match place.ahead_at::<BITS>() {
                     Some(_) => nearest(self.now, *start),
                     None => *place,
                 };

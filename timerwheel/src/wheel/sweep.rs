@@ -29,14 +29,13 @@ const REFINED: usize = 64;
 pub(super) struct Sweep {
     /// Records that may be left behind before the next look; below 0, it is time for that.
     credit: isize,
-    /// Where the round goes on, and how many places it has still to see.
-    at: Place,
-    left: usize,
+    /// Where the round goes on, if there is one.
+    at: Option<Place>,
 }
 
 impl Sweep {
     pub(super) const fn new() -> Self {
-        Self { credit: STRIDE.cast_signed(), at: Place::OVERDUE, left: 0 }
+        Self { credit: STRIDE.cast_signed(), at: None }
     }
 }
 
@@ -66,7 +65,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     pub(super) fn look_at_the_balance(&mut self) {
         self.sweep.credit = STRIDE.cast_signed();
-        if self.sweep.left == 0 {
+        if self.sweep.at.is_none() {
             // A round sees `live + garbage` records, and garbage grows by a 64th of that meanwhile
             // at most, as timers may get fewer: it stays below `live + allowance`.
             let bearable = self.len() / 16 * 15 + allowance::<BITS>() / 4 * 3;
@@ -75,13 +74,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 self.sweep.credit = ((bearable - garbage) / 2).max(STRIDE).cast_signed();
                 return;
             }
-            self.sweep.left = self.filing.places();
+            self.sweep.at = Some(Place::OVERDUE);
         }
         let mut records = STRIDE * PACE;
-        while self.sweep.left > 0 && records > 0 {
-            records = records.saturating_sub(self.sweep_slot(self.sweep.at));
-            self.sweep.at = self.filing.place_after(self.sweep.at);
-            self.sweep.left -= 1;
+        while records > 0
+            && let Some(place) = self.sweep.at
+        {
+            records = records.saturating_sub(self.sweep_slot(place));
+            self.sweep.at = self.filing.place_after(place);
         }
     }
 

@@ -1,0 +1,114 @@
+//! Sorting what comes next on a level into the level below.
+
+use super::Filing;
+use crate::level::{self, Place};
+use crate::pace::{Rest, Step};
+use crate::slot::{Record, SET, Slot, Tag};
+
+/// The slot that comes next on a level, and where its entries go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Next {
+    place: Place,
+    /// What the entries filed there say.
+    pub(crate) tag: Tag,
+    start: u64,
+    ticks: u64,
+    /// The level below, and the lowest one whose next block begins with that slot too.
+    below: u32,
+    lowest: u32,
+}
+
+impl<const BITS: u32> Filing<BITS> {
+    /// Whether there may be anything to sort.
+    #[inline]
+    pub(crate) fn may_sort(&self, now: u64) -> bool {
+        self.pace.is_worth_a_look(now) && self.pool.in_use() > 0
+    }
+
+    /// It is time to sort, whether there is anything to do or not.
+    #[inline]
+    pub(crate) fn pass(&mut self, now: u64) {
+        self.pace.pass(now);
+    }
+
+    /// Begins to look what there is to sort.
+    #[inline]
+    pub(crate) fn begin_to_sort(&mut self, now: u64) -> Step {
+        self.pace.look(now)
+    }
+
+    /// What comes next on a level, and how many sets of its records, but no more than `most`, are to
+    /// be sorted now.
+    #[inline]
+    pub(crate) fn next_to_sort(
+        &mut self,
+        step: Step,
+        level: u32,
+        most: u32,
+    ) -> Option<(Next, u32)> {
+        let below = level - 1;
+        let look_at = self.ahead.look_at(below);
+        if step.now < *look_at {
+            self.pace.look_again_at(*look_at);
+            return None;
+        }
+        let place = Self::next_place(step.now, level);
+        let slot = self.slot(place);
+        let tag = slot.map_or(place.tag(), Slot::tag);
+        let (before, within) =
+            (level::ticks_left::<BITS>(step.now, level), level::ticks_of::<BITS>(level));
+        let mut rest = Rest { sets: slot.map_or(0, Slot::sets), before, within };
+        let share = rest.share(step).min(most);
+        rest.sets -= share;
+        let look_at = rest.look_at(step);
+        *self.ahead.look_at(below) = look_at;
+        self.pace.look_again_at(look_at);
+        if share == 0 {
+            return None;
+        }
+        let (start, ticks) = (step.now + before, within);
+        let lowest = Self::lowest_beginning(step.now, level);
+        Some((Next { place, tag, start, ticks, below, lowest }, share))
+    }
+
+    /// Takes the first set of records out of the slot that comes next.
+    #[inline]
+    pub(crate) fn set_to_sort(&mut self, next: &Next) -> Option<[Record; SET]> {
+        let slot = if let Some((level, slot)) = next.place.ahead_at::<BITS>() {
+            self.ahead.slot_mut(level, slot)?
+        } else {
+            let level = self.levels.get_mut(next.place.level::<BITS>() as usize)?;
+            &mut level[next.place.slot::<BITS>() as usize % 256]
+        };
+        let set = slot.pop_set(&mut self.pool)?;
+        self.count_taken(SET);
+        Some(set)
+    }
+
+    /// Files an entry of the slot that comes next in the next block of the lowest level whose that
+    /// is; one that has moved on, where it belongs now.
+    #[inline]
+    pub(crate) fn file_sorted(&mut self, now: u64, next: &Next, deadline: u64, index: u32) -> Tag {
+        if deadline.wrapping_sub(next.start) >= next.ticks {
+            return self.file_growing(now, deadline, index);
+        }
+        if next.lowest < next.below {
+            return self.file_in_lowest_block(now, next, deadline, index);
+        }
+        self.file_in_next_block(next.below, deadline, index)
+    }
+
+    #[inline(never)]
+    fn file_in_lowest_block(&mut self, now: u64, next: &Next, deadline: u64, index: u32) -> Tag {
+        let is_in_next_block = |level| level::is_in_next_block::<BITS>(now, deadline, level);
+        let lowest = (next.lowest..next.below).find(|level| is_in_next_block(*level));
+        self.file_in_next_block(lowest.unwrap_or(next.below), deadline, index)
+    }
+
+    #[inline]
+    fn file_in_next_block(&mut self, level: u32, deadline: u64, index: u32) -> Tag {
+        self.records += 1;
+        let slot = self.ahead.slot_to_fill(level, level::digit::<BITS>(deadline, level));
+        slot.push(index, deadline, &mut self.pool)
+    }
+}
