@@ -18,6 +18,7 @@ mod shared;
 use std::time::{Duration, Instant};
 
 use shared::contender::{ALL, REFERENCE};
+use shared::peer::Peer;
 use shared::peers;
 use shared::workload::{self, Outcome, Workload};
 
@@ -238,49 +239,66 @@ fn median(values: &[f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// A drain, tick by tick: what a loop would feel. The same ticks do the same work in every round,
-/// so the least time of each over the rounds is that of the work, and not of the machine's noise.
+/// A workload that tells how long each tick took.
+type ByTick = fn(usize) -> (Vec<Duration>, Outcome);
+
+/// The peers whose ticks are told, with a drain and with timers of one duration.
+const BY_TICK: [(&str, ByTick, ByTick); 7] = [
+    by_tick::<peers::wheel::Ours>(),
+    by_tick::<peers::btree_map::Map>(),
+    by_tick::<peers::orx::IndexedHeap>(),
+    by_tick::<peers::tm_wheel::TmWheel>(),
+    by_tick::<peers::nexus::Bounded>(),
+    by_tick::<peers::bitwheel::BitWheel>(),
+    by_tick::<peers::hashed_wheel::HashedWheel>(),
+];
+
+const fn by_tick<P: Peer>() -> (&'static str, ByTick, ByTick) {
+    (P::NAME, workload::drain_by_tick::<P>, workload::minutes_by_tick::<P>)
+}
+
+/// Tick by tick: what a loop would feel.
 fn print_worst_ticks(plan: &Plan) {
-    type Drain = fn(usize) -> (Vec<Duration>, Outcome);
-    const PEERS: [(&str, Drain); 7] = [
-        ("timerwheel", workload::drain_by_tick::<peers::wheel::Ours>),
-        ("BTreeMap", workload::drain_by_tick::<peers::btree_map::Map>),
-        ("orx-priority-queue", workload::drain_by_tick::<peers::orx::IndexedHeap>),
-        ("tm-wheel", workload::drain_by_tick::<peers::tm_wheel::TmWheel>),
-        ("nexus-timer, bounded", workload::drain_by_tick::<peers::nexus::Bounded>),
-        ("bitwheel", workload::drain_by_tick::<peers::bitwheel::BitWheel>),
-        (
-            "hierarchical_hash_wheel_timer",
-            workload::drain_by_tick::<peers::hashed_wheel::HashedWheel>,
-        ),
-    ];
     for &size in &plan.sizes {
         println!("\n## Worst tick: µs per advance and its expiries, draining {size} timers\n");
-        println!("{:<30}{:>10}{:>10}{:>10}{:>10}", "", "p50", "p99", "p99.9", "max");
-        let mut least: Vec<Vec<Duration>> = vec![Vec::new(); PEERS.len()];
-        for _ in 0..plan.rounds_max.min(5) {
-            for ((_, drain), least) in PEERS.iter().zip(&mut least) {
-                let (ticks, _) = drain(size);
-                if least.is_empty() {
-                    *least = ticks;
-                } else {
-                    least.iter_mut().zip(ticks).for_each(|(least, tick)| *least = tick.min(*least));
-                }
+        print_ticks(plan, size, |(_, drain, _)| *drain);
+    }
+    // Fewer of them are a pause nowhere.
+    if let Some(&size) = plan.sizes.last() {
+        println!(
+            "\n## Worst tick of one duration: µs per advance and its expiries, {size} timers of 60,000 ticks\n"
+        );
+        print_ticks(plan, size, |(_, _, minutes)| *minutes);
+    }
+}
+
+/// The same ticks do the same work in every round, so the least time of each over the rounds is that
+/// of the work, and not of the machine's noise.
+fn print_ticks(plan: &Plan, size: usize, run: impl Fn(&(&str, ByTick, ByTick)) -> ByTick) {
+    println!("{:<30}{:>10}{:>10}{:>10}{:>10}", "", "p50", "p99", "p99.9", "max");
+    let mut least: Vec<Vec<Duration>> = vec![Vec::new(); BY_TICK.len()];
+    for _ in 0..plan.rounds_max.min(5) {
+        for (peer, least) in BY_TICK.iter().zip(&mut least) {
+            let (ticks, _) = run(peer)(size);
+            if least.is_empty() {
+                *least = ticks;
+            } else {
+                least.iter_mut().zip(ticks).for_each(|(least, tick)| *least = tick.min(*least));
             }
         }
-        for ((name, _), mut ticks) in PEERS.iter().zip(least) {
-            ticks.sort_unstable();
-            let micros = |permille: usize| {
-                let at = (ticks.len() * permille / 1000).min(ticks.len() - 1);
-                ticks[at].as_secs_f64() * 1e6
-            };
-            println!(
-                "{name:<30}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",
-                micros(500),
-                micros(990),
-                micros(999),
-                micros(1000)
-            );
-        }
+    }
+    for ((name, ..), mut ticks) in BY_TICK.iter().zip(least) {
+        ticks.sort_unstable();
+        let micros = |permille: usize| {
+            let at = (ticks.len() * permille / 1000).min(ticks.len() - 1);
+            ticks[at].as_secs_f64() * 1e6
+        };
+        println!(
+            "{name:<30}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",
+            micros(500),
+            micros(990),
+            micros(999),
+            micros(1000)
+        );
     }
 }

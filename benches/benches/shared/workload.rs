@@ -146,7 +146,10 @@ impl Workload {
             Self::NextDeadline => flows::next_deadline::<P>(size),
             Self::Sparse => drains::sparse::<P>(size),
             Self::OneAdvance => drains::one_advance::<P>(size),
-            Self::SingleDuration => steady::single_duration::<P>(size),
+            Self::SingleDuration => {
+                let rounds = (1_000_000 / size as u64).clamp(1, 10);
+                steady::single_duration::<P, 30_000>(size, rounds, &mut ())
+            }
             Self::Timeouts => flows::timeouts::<P>(size),
             Self::KeepAlive => steady::keep_alive::<P>(size),
             Self::EqualDeadlines => drains::equal_deadlines::<P>(size),
@@ -158,6 +161,13 @@ impl Workload {
 pub(crate) fn drain_by_tick<P: Peer>(size: usize) -> (Vec<Duration>, Outcome) {
     let mut ticks = Vec::new();
     let outcome = drains::drain::<P>(size, &mut ticks);
+    (ticks, outcome)
+}
+
+/// How long each tick of two minutes took in which all timers were armed for one, and what it did.
+pub(crate) fn minutes_by_tick<P: Peer>(size: usize) -> (Vec<Duration>, Outcome) {
+    let mut ticks = Vec::new();
+    let outcome = steady::single_duration::<P, { super::inputs::MINUTE }>(size, 2, &mut ticks);
     (ticks, outcome)
 }
 

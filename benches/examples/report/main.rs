@@ -154,7 +154,7 @@ fn pictures(tables: &[Table]) -> Vec<(String, String)> {
         pictures.push(("memory.svg".into(), dots));
     }
     let mut worst = Dots::new("Worst tick of a drain, in multiples of ours".into());
-    for table in tables.iter().filter(|table| table.title.starts_with("Worst tick")) {
+    for table in tables.iter().filter(|table| table.title.starts_with("Worst tick: ")) {
         let size = table.title.split(' ').rev().nth(1).unwrap_or_default();
         for column in ["p99.9", "max"] {
             worst.row(&format!("{size}, {column}"), table.column(column), OURS);

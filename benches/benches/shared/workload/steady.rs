@@ -1,6 +1,7 @@
 //! Timers that stay, and are moved or fire again and again.
 
 use super::Outcome;
+use super::drains::Watch;
 use crate::shared::inputs::{Digest, MINUTE, rng, uniform};
 use crate::shared::meter::measured;
 use crate::shared::peer::{Peer, period_of};
@@ -92,9 +93,11 @@ pub(super) fn interval<P: Peer>(size: usize) -> Outcome {
 }
 
 /// As many new timers per tick as fire, all with the same delay.
-pub(super) fn single_duration<P: Peer>(size: usize) -> Outcome {
-    const DELAY: u64 = 30_000;
-    let rounds = (1_000_000 / size as u64).clamp(1, 10);
+pub(super) fn single_duration<P: Peer, const DELAY: u64>(
+    size: usize,
+    rounds: u64,
+    watch: &mut impl Watch,
+) -> Outcome {
     // Which tick a timer falls to, so that `size` of them are armed at any time.
     let share = |tick: u64| (size as u64 * (tick + 1) / DELAY) - (size as u64 * tick / DELAY);
     let mut peer = P::new(size + size / 100 + 100);
@@ -109,7 +112,7 @@ pub(super) fn single_duration<P: Peer>(size: usize) -> Outcome {
     let mut digest = Digest::default();
     let ((), time) = measured(|| {
         for now in 1..=DELAY * rounds {
-            peer.advance(now, |value| digest.add(value));
+            watch.tick(|| peer.advance(now, |value| digest.add(value)));
             for _ in 0..share(now % DELAY) {
                 peer.insert_forget(now + DELAY, value);
                 value += 1;
