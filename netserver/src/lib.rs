@@ -14,7 +14,7 @@
 //!  poll ─► on_event ─► read ─► Conn::receive ─► Handler ─► Reply ─► output ─► write
 //!                                    │
 //!                                    └► Tracker: since when is it waiting, and for what
-//!  wheel ─► on_timer ─► Tracker::expired ─► Conn::expire ─► 408, close
+//!  wheel ─► on_timer, turn ─► Tracker::expired ─► Conn::expire ─► 408, close
 //! ```
 //!
 //! Features: `cli` (default) builds the `netserver` binary, and has the others in it: `live`, a page

@@ -5,8 +5,9 @@
 //!                          │          │ output
 //!                          ◄── write ─┘
 //!                        Tracker::apply   which deadlines now run
-//!  wheel ─► on_timer ──► Tracker::expired ──► Conn::expire ──► 408, close
-//!  loop ──► turn         those who stand in line
+//!  wheel ─► on_timer     the check: there may be who has run out of time
+//!  loop ──► turn ──────► those who stand in line
+//!             └────────► Tracker::expired ──► Conn::expire ──► 408, close
 //! ```
 
 mod accept;
