@@ -187,7 +187,8 @@ impl<H: Handler, T: Copy> Server<H, T> {
         mine
     }
 
-    /// Goes on with work that is left over, and with
+    /// Goes on with work that is left over, ends the waiting of those who have run out of time at the
+    /// last [check](Self::on_timer), and with
     /// [`ConnectionCheck::Exact`](crate::ConnectionCheck::Exact) arms the timer for what expires
     /// next. Call it last in every turn of the loop; while [`wants_turn`](Self::wants_turn), poll
     /// without sleeping.
