@@ -67,6 +67,12 @@ impl Due {
         self.left - self.gone
     }
 
+    /// The same and those that were, as long as they are in the queue.
+    #[inline]
+    pub(crate) fn waiting(&self) -> usize {
+        self.left
+    }
+
     /// Makes room for what an `advance` collects.
     #[inline]
     pub(crate) fn begin(&mut self) {

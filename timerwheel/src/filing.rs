@@ -36,14 +36,14 @@ pub(crate) struct Filing<const BITS: u32> {
 }
 
 impl<const BITS: u32> Filing<BITS> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(now: u64) -> Self {
         const { assert!(1 <= BITS && BITS <= 8, "a level has 2 to 256 slots") };
         Self {
             levels: Vec::new(),
             occupancy: Occupancy::new(),
             overdue: Slot::new(Place::OVERDUE.tag()),
             ahead: Ahead::new(),
-            pace: Pace::new(),
+            pace: Pace::new(now),
             pool: Pool::new(),
             next_event: u64::MAX,
             next_place: Place::NONE,
@@ -53,8 +53,8 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// An empty one that goes on counting.
-    pub(crate) fn renewed(&self) -> Self {
-        Self { moved: self.moved, ..Self::new() }
+    pub(crate) fn renewed(&self, now: u64) -> Self {
+        Self { moved: self.moved, ..Self::new(now) }
     }
 
     /// Records ever taken out of a slot.

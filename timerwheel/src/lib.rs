@@ -54,7 +54,7 @@
 //! enters a slot, its entries are handed out if due, or filed once more as seen from the new now:
 //! twice in the life of most timers, seven times at the very most, and never per tick elapsed. The
 //! slot that comes next on a level is sorted into the level below while the ticks before it have work
-//! anyway, so that no tick has to move all of it.
+//! anyway, if any have, so that the tick that enters it has not to move all of it.
 //!
 //! # The contract
 //!

@@ -5,26 +5,35 @@
 //! end, so that the last ticks have hardly more to do than the rest. And nothing as long as that is
 //! less than a batch: looks cost something too, and what is sorted later has, often, been cancelled
 //! or moved by then.
+//!
+//! How often it will be time until then is told by the last times. Not by the last one alone: a loop
+//! that has something to do in a few ticks one after the other, and then rests, would always be taken
+//! for one that comes with every tick.
 
 /// When it was last time to sort, and when it will be worth a look: the earliest tick at which it is
 /// for a level.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     at: u64,
+    /// Ticks from one time to the next, times [`TIMES`]: a mean that forgets.
+    ticks: u64,
     look_at: u64,
 }
+
+/// Times that the mean is of, more or less.
+const TIMES: u64 = 16;
 
 /// A time to sort.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) now: u64,
-    /// Ticks since the last one.
+    /// Ticks from one to the next.
     pub(crate) ticks: u64,
 }
 
 impl Pace {
-    pub(crate) const fn new() -> Self {
-        Self { at: 0, look_at: 0 }
+    pub(crate) const fn new(now: u64) -> Self {
+        Self { at: now, ticks: 0, look_at: 0 }
     }
 
     #[inline]
@@ -32,17 +41,20 @@ impl Pace {
         now >= self.look_at
     }
 
-    /// It was time to sort, whether there was anything to do or not.
+    /// It is time to sort, whether there is anything to do or not.
     #[inline]
     pub(crate) fn pass(&mut self, now: u64) {
+        let ticks = now.wrapping_sub(self.at);
         self.at = now;
+        // After a jump over nearly all there is, it is no mean, and there is nothing left to sort.
+        self.ticks = (self.ticks - self.ticks / TIMES).wrapping_add(ticks);
     }
 
     /// Begins to look what there is to do.
     #[inline]
     pub(crate) fn look(&mut self, now: u64) -> Step {
         self.look_at = u64::MAX;
-        Step { now, ticks: now - self.at }
+        Step { now, ticks: (self.ticks / TIMES).max(1) }
     }
 
     /// Has the next look come at that tick, if not earlier.

@@ -107,7 +107,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             now,
             armings: 0,
             store: Store::new(),
-            filing: Filing::new(),
+            filing: Filing::new(now),
             due: Due::new(),
             clone: None,
             sweep: sweep::Sweep::new(),
@@ -299,7 +299,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.id = WheelId::next();
             self.store = Store::new();
         }
-        let mut filing = self.filing.renewed();
+        let mut filing = self.filing.renewed(self.now);
         for (index, entry) in self.store.iter_mut() {
             if !entry.at.is_due() {
                 entry.at = entry.at.moved(filing.file(self.now, entry.deadline, index));
@@ -423,7 +423,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         empty.skip_before = self.skip_before;
         empty.part = self.part;
         empty.limit = self.limit;
-        empty.filing = self.filing.renewed();
+        empty.filing = self.filing.renewed(self.now);
         empty.cascaded = self.cascaded;
         core::mem::replace(self, empty).store
     }

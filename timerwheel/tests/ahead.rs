@@ -310,7 +310,10 @@ fn a_step_after_a_rest_sorts_no_more_than_two_thousand() {
     for n in 0..200_000 {
         wheel.insert(65_536 + n % 65_536, n);
     }
-    for now in [30_000, 60_000] {
+    wheel.insert(1, 0);
+    wheel.advance(1);
+    assert!(wheel.pop_expired().is_some());
+    for now in [40_000, 60_000] {
         wheel.insert(now, 0);
         let before = wheel.moved();
         wheel.advance(now);
@@ -319,6 +322,43 @@ fn a_step_after_a_rest_sorts_no_more_than_two_thousand() {
         assert!(wheel.pop_expired().is_some());
     }
     wheel.check_invariants();
+}
+
+/// What waits to be popped takes no advance any longer, so it is no reason to sort more.
+#[test]
+fn a_step_beside_a_queue_that_is_not_popped_sorts_no_more_than_two_thousand() {
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..200_000 {
+        wheel.insert(65_536 + n % 65_536, n);
+        wheel.insert(1, n);
+    }
+    wheel.advance(1);
+    for now in [30_000, 60_000] {
+        wheel.insert(now, 0);
+        let before = wheel.moved();
+        wheel.advance(now);
+        assert!(wheel.moved() - before < 3_000, "{} moves at {now}", wheel.moved() - before);
+    }
+}
+
+/// Judged by its last step alone, such a loop would come with every tick.
+#[test]
+fn a_loop_that_comes_in_bursts_has_what_comes_next_sorted_in_time() {
+    for (burst, period) in [(2, 200), (5, 200), (10, 200), (10, 1_000), (200, 2_000)] {
+        let (mut wheel, mut most) = (TimerWheel::new(0), 0);
+        for n in 0..200_000 {
+            wheel.insert(65_536 + n * 7919 % 65_536, n);
+        }
+        let times = (1..65_536).filter(|now| now % period < burst);
+        for now in times.chain([65_536]) {
+            wheel.insert(now, 0);
+            let before = wheel.moved();
+            wheel.advance(now);
+            most = most.max(wheel.moved() - before);
+            while wheel.pop_expired().is_some() {}
+        }
+        assert!(most < 3_000, "{most} moves in a step, of which {burst} come in {period} ticks");
+    }
 }
 
 /// At first there is no other level than the lowest, and nothing to look for.

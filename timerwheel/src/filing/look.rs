@@ -91,6 +91,8 @@ impl<const BITS: u32> Filing<BITS> {
             let Some(slot) = self.ahead.slot(level, number) else { return };
             let marked = self.ahead.next_from(level, number) == Some(number);
             assert_eq!(marked, !slot.is_empty(), "slot {number} of the next block of {level}");
+            let is_known = self.ahead.levels() >> level & 1 == 1;
+            assert!(!marked || is_known, "a level that has anything sorted is marked");
             if marked {
                 let root = self.slot(root).expect("sorted ahead of a slot");
                 let noted = root.earliest().deadline;

@@ -6,8 +6,9 @@ use crate::filing::{Filing, Next};
 use crate::level::{self, Place};
 use crate::slot::{Record, SET, Tag, Taken};
 
-/// Sets of a level that an `advance` sorts ahead at most, two thousand records, unless what is due
-/// takes it longer anyway: after many ticks with nothing to do there is not all to be made up for.
+/// Sets of a level that an `advance` sorts ahead at most, two thousand records, unless what it has
+/// collected has taken it longer anyway: after many ticks with nothing to do there is not all to be
+/// made up for.
 const SORTED: u32 = 256;
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -18,6 +19,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     pub(super) fn collect(&mut self, now: u64) {
         let before = core::mem::replace(&mut self.now, now);
+        let waiting = self.due.waiting();
         self.due.begin();
         if level::same_above::<BITS>(before, now, 0) {
             self.collect_ticks(before, now);
@@ -26,7 +28,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.filing.settle(now);
         }
         self.due.end();
-        self.sort_ahead();
+        self.sort_ahead(waiting);
     }
 
     /// Nearly every tick: no slot above the lowest level comes up, and what is not due goes ahead
@@ -90,18 +92,19 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
-    /// Sorts some of what comes next on each level ahead of time: see `ahead`.
+    /// Sorts some of what comes next on each level ahead of time, where so many were due before: see
+    /// `ahead`.
     #[inline]
-    fn sort_ahead(&mut self) {
-        if self.filing.may_sort(self.now) {
-            self.sort_levels_ahead();
-        }
+    fn sort_ahead(&mut self, waiting: usize) {
         self.filing.pass(self.now);
+        if self.filing.may_sort(self.now) {
+            self.sort_levels_ahead(self.due.waiting() - waiting);
+        }
     }
 
     #[inline(never)]
-    fn sort_levels_ahead(&mut self) {
-        let most = u32::try_from(2 * self.due.len() / SET).map_or(u32::MAX, |due| due.max(SORTED));
+    fn sort_levels_ahead(&mut self, collected: usize) {
+        let most = u32::try_from(2 * collected / SET).map_or(u32::MAX, |due| due.max(SORTED));
         let step = self.filing.begin_to_sort(self.now);
         for level in 1..self.filing.levels() {
             if let Some((next, sets)) = self.filing.next_to_sort(step, level, most) {

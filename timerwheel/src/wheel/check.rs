@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::{TimerWheel, sweep};
 use crate::due::DueEntry;
+use crate::filing::Filing;
 use crate::level::{self, Place};
 use crate::store::Kind;
 
@@ -54,6 +55,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 panic!("entry {index} says {:?}, which has no record of it", entry.at)
             };
             assert!(earliest.deadline <= entry.deadline, "the slot's earliest is late");
+            if place.ahead_at::<BITS>().is_some() {
+                let last = Filing::<BITS>::last_tick(self.now, *place);
+                let noted = earliest.deadline;
+                assert!(*start <= noted && noted <= last, "the note of a slot is of that slot");
+            }
             if *place != Place::OVERDUE {
                 let nearest = level::place_of::<BITS>;
                 let slot_of_noted = earliest.deadline > self.now;
