@@ -5,10 +5,12 @@
 mod block;
 mod look;
 mod sort;
+mod sweep;
 
 use alloc::vec::Vec;
 
 pub(crate) use self::sort::Next;
+use self::sweep::HalfSwept;
 use crate::ahead::Ahead;
 use crate::level::{self, Occupancy, Place};
 use crate::pace::Pace;
@@ -24,6 +26,7 @@ pub(crate) struct Filing<const BITS: u32> {
     /// What is sorted already of the slots that come next.
     ahead: Ahead<BITS>,
     pace: Pace,
+    half_swept: HalfSwept,
     pool: Pool,
     /// The tick from which on `advance` has something to do: the start of the first slot, 0 if
     /// something is overdue. All that an advance with nothing due looks at.
@@ -44,6 +47,7 @@ impl<const BITS: u32> Filing<BITS> {
             overdue: Slot::new(Place::OVERDUE.tag()),
             ahead: Ahead::new(),
             pace: Pace::new(now),
+            half_swept: HalfSwept::NONE,
             pool: Pool::new(),
             next_event: u64::MAX,
             next_place: Place::NONE,
@@ -166,6 +170,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Empties a slot. What is sorted ahead of it stays.
     pub(crate) fn take(&mut self, place: Place) -> Taken {
+        self.half_swept.ends_at(place);
         self.mark(place, false);
         let taken = self.slot_mut(place).map_or(Taken::nothing(place.tag()), Slot::take);
         self.count_taken(taken.last_records().len());
@@ -186,6 +191,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// [`take`](Self::take) of a slot of a level.
     #[inline]
     pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Taken {
+        self.half_swept.ends_at(Place::new::<BITS>(level, slot));
         self.occupancy.clear(level, slot);
         let taken = match self.levels.get_mut(level as usize) {
             Some(level) => level[slot as usize % 256].take(),
@@ -207,40 +213,6 @@ impl<const BITS: u32> Filing<BITS> {
     fn count_taken(&mut self, records: usize) {
         self.records -= records;
         self.moved += records as u64;
-    }
-
-    /// Adds a record to a slot that was taken out, and is [put back](Self::put_back) afterwards.
-    #[inline]
-    pub(crate) fn keep(&mut self, slot: &mut Slot, deadline: u64, index: u32) -> Tag {
-        self.records += 1;
-        slot.push(index, deadline, &mut self.pool)
-    }
-
-    /// Puts back what of a slot that was taken is to stay there; nothing was filed in it meanwhile.
-    pub(crate) fn put_back(&mut self, now: u64, place: Place, mut slot: Slot) {
-        let mut holds = !slot.is_empty();
-        // The note of its earliest entry stands for what is sorted ahead as well.
-        for sorted in self.sorted_ahead(now, place).filter_map(|sorted| self.slot(sorted)) {
-            slot.note(sorted.earliest().deadline, sorted.earliest().index);
-            holds = true;
-        }
-        if let Some(there) = self.slot_mut(place) {
-            debug_assert!(there.is_empty(), "filed in a slot that is being swept");
-            *there = slot;
-        }
-        self.mark(place, holds);
-        if let Some((level, _)) = place.ahead_at::<BITS>() {
-            self.let_go_of_root(now, level);
-        }
-    }
-
-    /// A slot stands for what is sorted ahead of it; if the last of that is gone, and it holds nothing
-    /// itself, for nothing any more.
-    fn let_go_of_root(&mut self, now: u64, level: u32) {
-        let root = Self::root_of(now, level);
-        if self.slot(root).is_some_and(Slot::is_empty) && !self.is_sorted_ahead(now, root) {
-            self.take(root);
-        }
     }
 
     #[inline]

@@ -21,7 +21,7 @@ impl Place {
     /// Nowhere.
     pub(crate) const NONE: Self = Self(u16::MAX);
     /// Armed for now or earlier: waits for the next `advance`.
-    pub(crate) const OVERDUE: Self = Self((1 << 14) - 3);
+    pub(crate) const OVERDUE: Self = Self((1 << 13) - 3);
 
     #[inline]
     pub(crate) const fn new<const BITS: u32>(level: u32, slot: u32) -> Self {
@@ -40,6 +40,17 @@ impl Place {
     pub(crate) fn ahead_at<const BITS: u32>(self) -> Option<(u32, u32)> {
         let level = self.level::<BITS>().checked_sub(levels::<BITS>())?;
         (level < levels::<BITS>()).then_some((level, self.slot::<BITS>()))
+    }
+
+    /// Where its slot is when the block of `level` has been left for the next one.
+    pub(crate) fn in_the_other_row<const BITS: u32>(self, level: u32) -> Self {
+        match self.ahead_at::<BITS>() {
+            Some((of, slot)) if of == level => Self::new::<BITS>(level, slot),
+            None if self.level::<BITS>() == level => {
+                Self::ahead::<BITS>(level, self.slot::<BITS>())
+            }
+            _ => self,
+        }
     }
 
     #[inline]

@@ -83,7 +83,7 @@
 //!
 //! | | cost | |
 //! |---|---|---|
-//! | `insert`, `cancel` | O(1) | amortised: cancelled entries are swept up slot by slot |
+//! | `insert`, `cancel` | O(1) | amortised: cancelled entries are swept up, a thousand at most with one cancel |
 //! | `reschedule` | O(1) | to a later deadline: one store |
 //! | `advance` | O(entries due or moved) | nothing due: one comparison |
 //! | `pop_expired` | O(1) | |

@@ -24,11 +24,15 @@ pub(crate) use crate::chain::{Pool, Record, SET};
 pub(crate) struct Tag(pub(crate) u16);
 
 impl Tag {
+    /// Turned when it is emptied.
     const EMPTIED: u16 = 1 << 14;
+    /// Turned when a sweep of it begins: who is filed there from then on, or kept, says the new one.
+    /// Only the sweep asks for it.
+    pub(crate) const SWEPT: u16 = 1 << 13;
 
-    /// Of the place with that number, which is below 2^14 - 2: the highest says due, see `At`.
+    /// Of the place with that number, which is below 2^13 - 2: the highest says due, see `At`.
     pub(crate) const fn of(place: u16) -> Self {
-        debug_assert!(place < Self::EMPTIED - 2);
+        debug_assert!(place < Self::SWEPT - 2);
         Self(place)
     }
 
@@ -37,10 +41,20 @@ impl Tag {
     pub(crate) const fn next(self) -> Self {
         Self(self.0 ^ Self::EMPTIED)
     }
+
+    /// When a sweep of it begins; and of that, as it was before.
+    #[inline]
+    pub(crate) const fn turned(self) -> Self {
+        Self(self.0 ^ Self::SWEPT)
+    }
 }
 
 /// No entry.
 const NIL: Record = Record::MAX;
+
+/// Records in a slot itself when they are a set.
+#[allow(clippy::cast_possible_truncation)] // nine
+const FULL: u8 = SET as u8;
 
 /// The earliest deadline filed in a slot since it was last empty or swept, and whose it was.
 ///
@@ -121,8 +135,7 @@ impl Slot {
     pub(crate) fn take(&mut self) -> Taken {
         let chain = core::mem::replace(&mut self.chain, Chain::EMPTY);
         let taken = Taken { records: self.records, chain, tag: self.tag, len: self.len };
-        self.earliest_deadline = u64::MAX;
-        self.earliest_index = NIL;
+        self.forget_earliest();
         self.tag = self.tag.next();
         self.len = 0;
         taken
@@ -167,6 +180,34 @@ impl Slot {
     #[inline]
     pub(crate) fn pop_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
         self.chain.pop(pool)
+    }
+
+    /// A sweep of it begins: turns the tag, and makes the last records a set, so that all that is there
+    /// now is in sets of its own; says by how many records of nobody.
+    pub(crate) fn turn(&mut self) -> usize {
+        self.tag = self.tag.turned();
+        let len = core::mem::replace(&mut self.len, FULL);
+        let rest = &mut self.records[usize::from(len)..];
+        rest.fill(NIL);
+        rest.len()
+    }
+
+    /// What is filed next is noted as the earliest.
+    #[inline]
+    pub(crate) fn forget_earliest(&mut self) {
+        self.earliest_deadline = u64::MAX;
+        self.earliest_index = NIL;
+    }
+
+    /// Takes the first set of records out, be it the one in the slot itself.
+    #[inline]
+    pub(crate) fn pop_any_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+        let set = self.chain.pop(pool);
+        if set.is_none() && self.len == FULL {
+            self.len = 0;
+            return Some(self.records);
+        }
+        set
     }
 
     /// All records, first to last.

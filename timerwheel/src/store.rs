@@ -82,10 +82,16 @@ impl At {
         self.0 | Self::INTERVAL == u16::MAX
     }
 
-    /// Whether it is filed in the slot of that tag.
+    /// Whether it says that tag.
     #[inline]
     pub(crate) const fn is(self, tag: Tag) -> bool {
         self.0 & !Self::INTERVAL == tag.0
+    }
+
+    /// Whether it is filed in the slot of that tag, swept already or not.
+    #[inline]
+    pub(crate) const fn is_in(self, tag: Tag) -> bool {
+        (self.0 ^ tag.0) & !(Self::INTERVAL | Tag::SWEPT) == 0
     }
 
     /// A one-shot that is not due: its record may stay where it is when the deadline moves away.

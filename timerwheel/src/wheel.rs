@@ -110,7 +110,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             filing: Filing::new(now),
             due: Due::new(),
             clone: None,
-            sweep: sweep::Sweep::new(),
+            sweep: sweep::Sweep::new::<BITS>(),
             skip_before: 0,
             part: 0,
             limit: usize::MAX,

@@ -90,6 +90,7 @@ impl<const BITS: u32> Filing<BITS> {
             let level = levels.trailing_zeros();
             if let Some(row) = self.levels.get_mut(level as usize) {
                 self.ahead.swap(level, row, &mut self.occupancy);
+                self.half_swept.change_rows::<BITS>(level);
             }
             levels &= levels - 1;
         }

@@ -2,7 +2,7 @@
 
 use super::Filing;
 use crate::level::{self, Place};
-use crate::slot::{Level, SET, Slot};
+use crate::slot::{Level, SET, Slot, Tag};
 
 impl<const BITS: u32> Filing<BITS> {
     /// The slots that hold records, in the order of time, each with its first tick; what is sorted
@@ -42,6 +42,17 @@ impl<const BITS: u32> Filing<BITS> {
         of_levels.or_else(|| self.ahead.place_from(ahead.0, ahead.1))
     }
 
+    /// The records of a slot, each with the tag that its entry says if this is where it is filed.
+    pub(crate) fn tagged_records_of<'a>(
+        &'a self,
+        place: Place,
+        slot: &'a Slot,
+    ) -> impl Iterator<Item = (u32, Tag)> + 'a {
+        let (unswept, tag) = (self.unswept_of(place), slot.tag());
+        let tags = core::iter::repeat_n(tag.turned(), unswept).chain(core::iter::repeat(tag));
+        slot.records(&self.pool).zip(tags)
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.levels.capacity() * size_of::<Level>()
             + self.levels.iter().map(|level| size_of_val(&**level)).sum::<usize>()
@@ -73,11 +84,12 @@ impl<const BITS: u32> Filing<BITS> {
         let first = self.occupied(now).next().map(|(place, start, _)| (start, place));
         let first = first.unwrap_or((u64::MAX, Place::NONE));
         assert_eq!((self.next_event, self.next_place), first, "the next event");
-        for (_, start, slot) in self.occupied(now) {
+        for (place, start, slot) in self.occupied(now) {
             assert!(start >= self.next_event, "event at {start} before {}", self.next_event);
             let held = slot.records(&self.pool).count();
             records += held;
             chunks += slot.chunks() as usize;
+            assert!(self.unswept_of(place) <= held, "more to be swept than there is");
             assert_eq!(slot.sets() as usize, held.saturating_sub(1) / SET, "sets");
         }
         assert_eq!(records, self.records, "records");

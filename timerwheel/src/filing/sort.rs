@@ -81,6 +81,7 @@ impl<const BITS: u32> Filing<BITS> {
             &mut level[next.place.slot::<BITS>() as usize % 256]
         };
         let set = slot.pop_set(&mut self.pool)?;
+        self.half_swept.pass_over(next.place);
         self.count_taken(SET);
         Some(set)
     }

@@ -103,11 +103,13 @@ fn an_armed_timer_takes_as_much_as_its_value_and_three_words() {
 fn where_an_entry_is_and_of_which_kind_reads_back() {
     for kind in [Kind::Once, Kind::Interval] {
         for tag in
-            [0, 1, 2047, (1 << 14) - 3].map(Tag::of).into_iter().flat_map(|tag| [tag, tag.next()])
+            [0, 1, 2047, (1 << 13) - 3].map(Tag::of).into_iter().flat_map(|tag| [tag, tag.next()])
         {
             let at = At::filed(kind, tag);
             assert_eq!((at.kind(), at.is(tag), at.is_due()), (kind, true, false));
-            assert!(!at.is(tag.next()), "the slot was emptied meanwhile");
+            assert!(!at.is_in(tag.next()), "the slot was emptied meanwhile");
+            assert!(at.is_in(tag.turned()), "a sweep of the slot has begun");
+            assert!(at.is_in(tag) && !at.is(tag.turned()), "it has not been kept yet");
             assert_eq!(at.may_stay(), kind == Kind::Once);
             assert_eq!(at.moved(Tag::of(9)), At::filed(kind, Tag::of(9)));
             let due = at.due();

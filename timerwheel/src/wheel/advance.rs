@@ -121,7 +121,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             for &index in &set {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 let at = entry.at;
-                if at.is(next.tag) {
+                if at.is_in(next.tag) {
                     let tag = self.filing.file_sorted(self.now, next, entry.deadline, index);
                     entry.at = at.moved(tag);
                 }
@@ -165,7 +165,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn collect_record(&mut self, tag: Tag, index: u32) {
         let Some(entry) = self.store.armed_mut(index) else { return };
         let (at, deadline) = (entry.at, entry.deadline);
-        if !at.is(tag) {
+        if !at.is_in(tag) {
             return;
         }
         if deadline <= self.now {

@@ -33,8 +33,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let lowest = Place::numbered(0).tag();
         let mut recorded = BTreeMap::new();
         for (place, start, slot) in self.filing.occupied(self.now) {
-            for index in self.filing.records_of(slot) {
-                recorded.insert((index, slot.tag()), (place, start, slot.earliest()));
+            for (index, tag) in self.filing.tagged_records_of(place, slot) {
+                recorded.insert((index, tag), (place, start, slot.earliest()));
             }
         }
         for (index, entry) in self.store.iter() {

@@ -91,7 +91,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut earliest = None;
         for index in self.filing.records_of(slot) {
             let Some(entry) = self.store.armed(index) else { continue };
-            if !entry.at.is(slot.tag()) {
+            if !entry.at.is_in(slot.tag()) {
                 continue;
             }
             if entry.deadline == noted.deadline {

@@ -2,26 +2,33 @@
 //!
 //! A record costs four bytes and goes when its slot is emptied; one for a deadline an hour ahead
 //! would stay for an hour. So once there are nearly as many of them as timers, a round is made over
-//! all slots, one after the other with every few cancels: O(1) per cancel over time. A slot is swept
-//! at once, so that a cancel may have to wait for the largest of them: 5 ns a record, milliseconds if
-//! a million timers are in one. A whole round, for then the slots are at their worst again when the
-//! next one comes: sweeping just as much as there is too much would look at each record far more
-//! often.
+//! all slots, one after the other, a thousand records with every sixteenth cancel: O(1) per cancel over
+//! time, and 1,026 records for a single one, since a round may stop in the middle of a slot
+//! (`filing::sweep`). A whole round, for then the slots are at their worst again when the next one
+//! comes: sweeping just as much as there is too much would look at each record far more often.
 
 use super::TimerWheel;
 use crate::filing::Filing;
 use crate::level::Place;
-use crate::slot::{Record, Slot, Tag};
+use crate::slot::{Record, SET, Slot, Tag};
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
 pub(super) const fn allowance<const BITS: u32>() -> usize {
     64 << BITS
 }
 
-/// Records left behind and timers fired between two looks at the balance.
-const STRIDE: usize = 16;
-/// Records swept in a round per record left behind.
-const PACE: usize = 64;
+/// Records left behind and timers fired between two looks at the balance: 16 on levels of 256 slots.
+const fn stride<const BITS: u32>() -> usize {
+    1 << (BITS / 2)
+}
+
+/// Sets of records swept in a round between two looks: 64 records, and a few more, per record left
+/// behind.
+#[allow(clippy::cast_possible_truncation)] // 114 at most
+const fn pace<const BITS: u32>() -> u32 {
+    (64 * stride::<BITS>()).div_ceil(SET) as u32
+}
+
 /// Records that [`refine_wakeup`](TimerWheel::refine_wakeup) looks at.
 const REFINED: usize = 64;
 
@@ -29,13 +36,13 @@ const REFINED: usize = 64;
 pub(super) struct Sweep {
     /// Records that may be left behind before the next look; below 0, it is time for that.
     credit: isize,
-    /// Where the round goes on, if there is one.
+    /// Where the round goes on when the slot that it is at has been swept.
     at: Option<Place>,
 }
 
 impl Sweep {
-    pub(super) const fn new() -> Self {
-        Self { credit: STRIDE.cast_signed(), at: None }
+    pub(super) const fn new<const BITS: u32>() -> Self {
+        Self { credit: stride::<BITS>().cast_signed(), at: None }
     }
 }
 
@@ -64,25 +71,36 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[cold]
     #[inline(never)]
     pub(super) fn look_at_the_balance(&mut self) {
-        self.sweep.credit = STRIDE.cast_signed();
-        if self.sweep.at.is_none() {
-            // A round sees `live + garbage` records, and garbage grows by a 64th of that meanwhile
-            // at most, as timers may get fewer: it stays below `live + allowance`.
+        self.sweep.credit = stride::<BITS>().cast_signed();
+        if self.sweep.at.is_none() && self.filing.half_swept().is_none() {
+            // A round sees `live + garbage` records, and garbage grows by a 36th of that meanwhile
+            // at most, as timers may get fewer, and by a part of one for each slot, which takes a
+            // set more: it stays below `live + allowance`.
             let bearable = self.len() / 16 * 15 + allowance::<BITS>() / 4 * 3;
             let garbage = self.garbage();
             if garbage < bearable {
-                self.sweep.credit = ((bearable - garbage) / 2).max(STRIDE).cast_signed();
+                self.sweep.credit = ((bearable - garbage) / 2).max(stride::<BITS>()).cast_signed();
                 return;
             }
             self.sweep.at = Some(Place::OVERDUE);
         }
-        let mut records = STRIDE * PACE;
-        while records > 0
+        let mut left = pace::<BITS>();
+        while left > 0 && self.sweeps_a_slot() {
+            left = left.saturating_sub(self.sweep_some(left));
+        }
+    }
+
+    /// Begins with the next slot of the round, if none is in the middle of a sweep; false at the end
+    /// of the round.
+    fn sweeps_a_slot(&mut self) -> bool {
+        while self.filing.half_swept().is_none()
             && let Some(place) = self.sweep.at
         {
-            records = records.saturating_sub(self.sweep_slot(place));
+            // The next one now: this one may be emptied, and filled again, before it is swept.
             self.sweep.at = self.filing.place_after(place);
+            self.filing.begin_sweep(place);
         }
+        self.filing.half_swept().is_some()
     }
 
     /// Sweeps the slots that come first as long as they are small and the note of their earliest
@@ -103,7 +121,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             && let Some((place, records)) = self.outdated_front(left)
         {
             left -= records.max(1);
-            self.sweep_slot(place);
+            self.sweep_at_once(place);
         }
     }
 
@@ -119,30 +137,33 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         (records <= limit).then_some((place, records))
     }
 
-    /// Takes the garbage out of one slot, and what has moved to a later slot; returns how many
-    /// records it looked at.
-    fn sweep_slot(&mut self, place: Place) -> usize {
-        if self.filing.slot(place).is_none_or(Slot::is_empty) {
-            return 0;
-        }
-        let mut looked_at = 0;
+    /// Sweeps all of a slot, which is a small one; one that is in the middle of that may be another.
+    fn sweep_at_once(&mut self, place: Place) {
+        let other = self.filing.begin_sweep(place);
+        self.sweep_some(u32::MAX);
+        self.filing.go_back_to(other);
+    }
+
+    /// Takes garbage, and what has moved to a later slot, out of the next sets of records, `most` at
+    /// most, of the slot that is being swept; says how many it looked at.
+    fn sweep_some(&mut self, most: u32) -> u32 {
+        let Some(place) = self.filing.half_swept() else { return 0 };
         let last = Filing::<BITS>::last_tick(self.now, place);
-        let mut taken = self.filing.take(place);
-        let tag = taken.tag();
-        let mut slot = Slot::new(tag.next());
-        while let Some(set) = self.filing.next_set(&mut taken) {
-            looked_at += set.len();
-            self.keep_records(&mut slot, tag, last, &set);
+        let mut slot = self.filing.lift(place, most);
+        let tag = slot.tag();
+        let mut looked_at = 0;
+        while looked_at < most
+            && let Some(set) = self.filing.next_unswept(&mut slot)
+        {
+            looked_at += 1;
+            self.keep_records(&mut slot, tag.turned(), last, &set);
         }
-        looked_at += taken.last_records().len();
-        self.keep_records(&mut slot, tag, last, taken.last_records());
         self.filing.put_back(self.now, place, slot);
-        self.filing.settle(self.now);
         looked_at
     }
 
-    fn keep_records(&mut self, slot: &mut Slot, before: Tag, last: u64, records: &[Record]) {
-        for &index in records {
+    fn keep_records(&mut self, slot: &mut Slot, before: Tag, last: u64, set: &[Record; SET]) {
+        for &index in set {
             let Some(entry) = self.store.armed_mut(index) else { continue };
             // The second record of an entry finds that it has been kept.
             if !entry.at.is(before) {

@@ -1,0 +1,140 @@
+//! Sweeping a slot some records at a time, in place: they are taken from its front, and those that
+//! stand for something go to its end, behind what is filed there meanwhile.
+//!
+//! An entry that is kept says the turned tag, as one does that is filed there since the sweep began:
+//! so a second record of it, further back, is known for one. To all others both tags are of the slot,
+//! and each of its entries has a record there, wherever. So it may be emptied in the middle of a
+//! sweep, which ends that, and what comes next on its level may be sorted out of its front.
+//!
+//! A slot that is swept in one go has its earliest entry noted anew. One that takes longer keeps the
+//! note it has, which is never too late: what is filed meanwhile is in it, but not to be told apart.
+
+use super::Filing;
+use crate::level::Place;
+use crate::slot::{Record, SET, Slot, Tag};
+
+/// The one slot that is in the middle of a sweep, if any is.
+#[derive(Clone, Debug)]
+pub(crate) struct HalfSwept {
+    place: Place,
+    /// Sets of records at its front that were not looked at yet: none, if there is no such slot.
+    left: u32,
+}
+
+impl HalfSwept {
+    pub(super) const NONE: Self = Self { place: Place::NONE, left: 0 };
+
+    fn is_at(&self, place: Place) -> bool {
+        self.left > 0 && self.place == place
+    }
+
+    /// A slot is emptied.
+    #[inline]
+    pub(super) fn ends_at(&mut self, place: Place) {
+        if self.place == place {
+            *self = Self::NONE;
+        }
+    }
+
+    /// The first set of records of a slot is taken out.
+    #[inline]
+    pub(super) fn pass_over(&mut self, place: Place) {
+        if self.place == place {
+            self.left = self.left.saturating_sub(1);
+        }
+    }
+
+    /// The block of a level has been left for the next one.
+    pub(super) fn change_rows<const BITS: u32>(&mut self, level: u32) {
+        self.place = self.place.in_the_other_row::<BITS>(level);
+    }
+}
+
+impl<const BITS: u32> Filing<BITS> {
+    /// Begins to sweep a slot, if it holds any record and is not in the middle of that already;
+    /// says which other one was.
+    pub(crate) fn begin_sweep(&mut self, place: Place) -> HalfSwept {
+        if self.half_swept.is_at(place) {
+            return HalfSwept::NONE;
+        }
+        let mut begun = HalfSwept::NONE;
+        if let Some(slot) = self.slot_mut(place).filter(|slot| !slot.is_empty()) {
+            let added = slot.turn();
+            begun = HalfSwept { place, left: slot.sets() + 1 };
+            self.records += added;
+        }
+        core::mem::replace(&mut self.half_swept, begun)
+    }
+
+    /// Goes back to a slot that was in the middle of a sweep before another one was swept.
+    pub(crate) fn go_back_to(&mut self, half_swept: HalfSwept) {
+        self.half_swept = half_swept;
+    }
+
+    /// The slot that is in the middle of a sweep.
+    pub(crate) fn half_swept(&self) -> Option<Place> {
+        (self.half_swept.left > 0).then_some(self.half_swept.place)
+    }
+
+    /// How many records at the front of a slot were not looked at yet by a sweep that has begun.
+    pub(super) fn unswept_of(&self, place: Place) -> usize {
+        if self.half_swept.is_at(place) { self.half_swept.left as usize * SET } else { 0 }
+    }
+
+    /// Lifts the slot that is being swept out of its place, to be [put back](Self::put_back). If all
+    /// of it is looked at before that, the note of its earliest entry is made anew.
+    pub(crate) fn lift(&mut self, place: Place, most: u32) -> Slot {
+        let left = self.half_swept.left;
+        let Some(there) = self.slot_mut(place) else { return Slot::new(place.tag()) };
+        let empty = Slot::new(there.tag());
+        let mut slot = core::mem::replace(there, empty);
+        if slot.sets() + 1 == left && left <= most {
+            slot.forget_earliest();
+        }
+        slot
+    }
+
+    /// The next set of records to look at of a slot that is being swept.
+    #[inline]
+    pub(crate) fn next_unswept(&mut self, slot: &mut Slot) -> Option<[Record; SET]> {
+        self.half_swept.left = self.half_swept.left.checked_sub(1)?;
+        let set = slot.pop_any_set(&mut self.pool)?;
+        self.count_taken(SET);
+        Some(set)
+    }
+
+    /// Adds a record to a slot that is being swept.
+    #[inline]
+    pub(crate) fn keep(&mut self, slot: &mut Slot, deadline: u64, index: u32) -> Tag {
+        self.records += 1;
+        slot.push(index, deadline, &mut self.pool)
+    }
+
+    /// Puts back what of a slot is to stay there; nothing was filed in it meanwhile.
+    pub(crate) fn put_back(&mut self, now: u64, place: Place, mut slot: Slot) {
+        let mut holds = !slot.is_empty();
+        // The note of its earliest entry stands for what is sorted ahead as well.
+        for sorted in self.sorted_ahead(now, place).filter_map(|sorted| self.slot(sorted)) {
+            slot.note(sorted.earliest().deadline, sorted.earliest().index);
+            holds = true;
+        }
+        if let Some(there) = self.slot_mut(place) {
+            debug_assert!(there.is_empty(), "filed in a slot that is being swept");
+            *there = slot;
+        }
+        self.mark(place, holds);
+        if let Some((level, _)) = place.ahead_at::<BITS>() {
+            self.let_go_of_root(now, level);
+        }
+        self.settle(now);
+    }
+
+    /// A slot stands for what is sorted ahead of it; if the last of that is gone, and it holds nothing
+    /// itself, for nothing any more.
+    fn let_go_of_root(&mut self, now: u64, level: u32) {
+        let root = Self::root_of(now, level);
+        if self.slot(root).is_some_and(Slot::is_empty) && !self.is_sorted_ahead(now, root) {
+            self.take(root);
+        }
+    }
+}
