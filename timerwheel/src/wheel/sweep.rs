@@ -105,7 +105,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Sweeps the slots that come first as long as they are small and the note of their earliest
     /// entry is out of date, so that [`next_wakeup`](Self::next_wakeup) does not wake the caller
-    /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records.
+    /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records, and not at
+    /// slots of which some is sorted ahead: for such a one it may wake the caller once.
     #[inline]
     pub fn refine_wakeup(&mut self) {
         if self.filing.first().is_none_or(|(_, slot)| self.holds(slot.earliest())) {
@@ -129,7 +130,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// entry is out of date.
     fn outdated_front(&self, limit: usize) -> Option<(Place, usize)> {
         let (place, slot) = self.filing.first()?;
-        // What is sorted ahead of a slot is moved at its start, so that wakes the caller anyway.
+        // What is sorted ahead of it is in slots of its own, which would have to be looked through too.
         if self.holds(slot.earliest()) || self.filing.is_sorted_ahead(self.now, place) {
             return None;
         }
