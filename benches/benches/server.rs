@@ -121,7 +121,7 @@ fn print_loads(plan: Plan) {
 
 /// For each server and load, the rounds: CPU time per request in µs, and requests per second.
 fn measure_loads(plan: Plan, servers: &[Running]) -> Vec<Vec<Vec<(f64, f64)>>> {
-    servers.iter().for_each(place::apart);
+    place::apart(servers);
     let mut measured = vec![vec![Vec::new(); LOADS.len()]; servers.len()];
     for round in 0..plan.rounds {
         for (at, (_, load)) in LOADS.into_iter().enumerate() {

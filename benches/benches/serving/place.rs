@@ -5,16 +5,20 @@ use std::process::{Command, Stdio};
 
 use super::child::Running;
 
-/// Gives the server the first processor, and this thread and those it starts the last one. Where that
-/// cannot be had, whoever cannot says so, and it is measured without.
-pub(crate) fn apart(server: &Running) {
+/// Gives the servers the first processor, and this thread and those it starts the last one. To be asked
+/// once by a thread, which knows of one processor from then on. Where that cannot be had, whoever cannot
+/// says so, and it is measured without.
+pub(crate) fn apart(servers: &[Running]) {
     let last = std::thread::available_parallelism().map_or(0, |count| count.get() - 1).to_string();
-    let (server, client) = (server.id().to_string(), this_thread());
-    arrange("taskset", &["--all-tasks", "--cpu-list", "--pid", "0"], &server);
+    let client = this_thread();
     arrange("taskset", &["--cpu-list", "--pid", &last], &client);
-    let (its, ours) = (processors_of(&server), processors_of(&client));
-    if its == ours {
-        println!("The server and its clients share the processors {its}.");
+    for server in servers {
+        let server = server.id().to_string();
+        arrange("taskset", &["--all-tasks", "--cpu-list", "--pid", "0"], &server);
+        let (its, ours) = (processors_of(&server), processors_of(&client));
+        if its == ours {
+            println!("The server and its clients share the processors {its}.");
+        }
     }
 }
 

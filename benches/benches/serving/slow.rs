@@ -89,7 +89,7 @@ pub(crate) fn clients(server: &Running, each: usize, timeout: Duration, closes: 
 
 fn on_its_own(server: &Running, each: usize, timeout: Duration, closes: bool) -> Outcome {
     let address = server.address;
-    place::apart(server);
+    place::apart(std::slice::from_ref(server));
     let stop = AtomicBool::new(false);
     let healthy = || healthy(address, &stop);
     let alone = std::thread::scope(|scope| {
