@@ -31,14 +31,14 @@ const BOUNDS: [(Workload, f64); 14] = [
     (Workload::Insert, 114.0),       // 50
     (Workload::Cancel, 122.0),       // 30
     (Workload::Reschedule, 46.0),    // 15
-    (Workload::Drain, 389.0),        // 250
+    (Workload::Drain, 412.0),        // 250
     (Workload::IdleAdvance, 13.0),   // 8
     (Workload::Interval, 231.0),     // 90
-    (Workload::Mixed, 171.0),        // 88
+    (Workload::Mixed, 178.0),        // 88
     (Workload::NextDeadline, 117.0), // 70
-    (Workload::Sparse, 678.0),       // 400
+    (Workload::Sparse, 719.0),       // 400
     (Workload::OneAdvance, 248.0),   // 250
-    (Workload::SingleDuration, 362.0),
+    (Workload::SingleDuration, 389.0),
     (Workload::Timeouts, 210.0),
     (Workload::KeepAlive, 44.0),
     (Workload::EqualDeadlines, 313.0),
