@@ -22,9 +22,10 @@ use super::Stream;
 /// dropped with it.
 pub trait Transport: Read + Write + Source {
     /// Tells the peer that nothing more will be written; it may go on sending. Called once, at the end
-    /// of every connection, before it is dropped: for TLS that is the time for `close_notify`. Two
-    /// ends are without it: a response that only the end of the connection ends and that has been
-    /// cut short, which must not look whole, and the drop of the whole server.
+    /// of every connection, before it is dropped: for TLS that is the time for `close_notify`. Not
+    /// where a response that only the end of the connection ends has been cut short, which must not
+    /// look whole; nor by the drop of the whole server; nor of a stream that was handed over to the
+    /// [handler](crate::Handler::on_upgrade), whose it is then.
     ///
     /// # Errors
     ///

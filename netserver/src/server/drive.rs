@@ -284,7 +284,7 @@ fn write_out(connection: &mut Connection, work: &mut Work) -> u64 {
         connection.stream.bound_unsent();
     }
     let is_last = connection.stream.holds_back() && connection.conn.ends_with_output();
-    connection.owes_end = is_last || !connection.stream.is_socket();
+    connection.owes_end |= is_last;
     let written = if is_last {
         connection.stream.write_last(output)
     } else {

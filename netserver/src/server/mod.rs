@@ -203,14 +203,15 @@ impl<H: Handler, T: Copy> Server<H, T> {
         if self.accepting {
             self.accept(now);
         }
-        if self.expiring {
-            self.expire(now);
-        }
         if self.drain.is_some() {
             self.go_on_draining(now);
         }
         if self.leases.is_some() {
             self.collect_leases(now);
+        }
+        // Last, for its part is measured by what all the others have spent.
+        if self.expiring {
+            self.expire(now);
         }
         // Until all that has expired is told, each turn goes on with it anyway.
         if self.check.is_exact() && !self.expiring {
