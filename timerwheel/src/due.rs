@@ -38,12 +38,20 @@ pub(crate) struct Due {
     crossed: bool,
     /// Entries in the queue that were cancelled or moved since.
     gone: usize,
-    /// For sorting; empty in between.
+    /// Up to here they were fetched; the end of all numbers, if there is nothing to fetch.
+    fetched: usize,
+    /// For sorting; what is in it means nothing.
     scratch: Vec<DueEntry>,
 }
 
 /// Room kept when the queue runs empty; the rest of a peak is given back.
 const KEPT: usize = 4096;
+
+/// So many entries are fetched together.
+const BATCH: usize = 32;
+
+/// So many are at hand when they were collected just before: they fit the first cache.
+const AT_HAND: usize = 256;
 
 /// So many cancelled or moved entries may always be in the queue.
 const GONE: usize = 64;
@@ -58,6 +66,7 @@ impl Due {
             unordered: false,
             crossed: false,
             gone: 0,
+            fetched: usize::MAX,
             scratch: Vec::new(),
         }
     }
@@ -92,9 +101,10 @@ impl Due {
     #[inline]
     pub(crate) fn push(&mut self, entry: DueEntry) {
         if self.queue.len() > self.unordered_from
-            && self.queue.last().is_some_and(|last| last.order() > entry.order())
+            && let Some(last) = self.queue.last()
         {
-            self.unordered = true;
+            // Not a branch: in a far slot nobody can guess it.
+            self.unordered |= last.order() > entry.order();
         }
         self.queue.push(entry);
     }
@@ -120,7 +130,7 @@ impl Due {
         let part = &mut self.queue[start..];
         if part.len() >= radix::WORTH_IT {
             radix::sort_by_deadline(part, &mut self.scratch);
-            self.scratch.clear();
+            self.scratch.truncate(KEPT);
             self.scratch.shrink_to(KEPT);
             if part.is_sorted() {
                 return;
@@ -137,6 +147,7 @@ impl Due {
         if self.crossed {
             self.sort_all();
         }
+        self.fetched = if self.left > AT_HAND { self.head } else { usize::MAX };
     }
 
     #[inline(never)]
@@ -151,6 +162,21 @@ impl Due {
             return None;
         }
         self.queue.get(self.head).copied()
+    }
+
+    /// Whether it is time for the [next batch](Self::next_batch) to be fetched.
+    #[inline]
+    pub(crate) fn wants_batch(&self) -> bool {
+        self.head >= self.fetched
+    }
+
+    /// The next few: so many others may be due that they are not at hand any more. Whoever asks for them
+    /// one by one waits for memory each time.
+    pub(crate) fn next_batch(&mut self) -> &[DueEntry] {
+        let next = &self.queue[self.head..];
+        let next = &next[..next.len().min(BATCH)];
+        self.fetched = self.head + next.len();
+        next
     }
 
     #[inline]
@@ -192,6 +218,7 @@ impl Due {
         self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
         self.left = self.queue.len();
         self.gone = 0;
+        self.fetched = usize::MAX;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {
@@ -200,5 +227,41 @@ impl Due {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         (self.queue.capacity() + self.scratch.capacity()) * size_of::<DueEntry>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(count: u32) -> Due {
+        let mut due = Due::new();
+        due.begin();
+        for index in 0..count {
+            let (deadline, armed) = (7, u64::from(index));
+            due.push(DueEntry { deadline, armed, index, is_interval: false });
+        }
+        due.end_slot();
+        due.end();
+        due
+    }
+
+    #[test]
+    fn a_long_queue_is_fetched_a_batch_at_a_time_and_a_short_one_is_at_hand() {
+        for (count, fetched_first) in [(1_000, 0), (256, usize::MAX)] {
+            let mut due = due(count);
+            let mut fetched = fetched_first;
+            for popped in 0..count as usize {
+                if due.wants_batch() {
+                    assert_eq!(fetched, popped, "the last batch has come to its end");
+                    let batch = due.next_batch();
+                    assert_eq!(batch.first().map(|due| due.index as usize), Some(popped));
+                    fetched = popped + batch.len();
+                }
+                assert!(fetched > popped);
+                due.pop_front();
+            }
+            assert!(due.front().is_none());
+        }
     }
 }

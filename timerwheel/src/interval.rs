@@ -113,6 +113,12 @@ pub(crate) const NO_RHYTHM: Rhythm =
     Rhythm { period: 1, fraction: 0, phase: 0, missed: MissedTicks::Skip };
 
 impl Rhythm {
+    /// Ticks from one to the next.
+    #[inline]
+    pub(crate) fn period(&self) -> u64 {
+        self.period
+    }
+
     /// The next deadline after one at `deadline` was collected at `now`, no earlier than that, and
     /// the ticks left out.
     /// Deadlines past the end of `u64` stay at `u64::MAX`. With `skip`, not even `Burst` makes up.

@@ -23,31 +23,59 @@ pub(crate) fn sort_by_deadline(entries: &mut [DueEntry], scratch: &mut Vec<DueEn
     // Each pass goes from one to the other; with an even number of them, the last one ends where
     // the first one began.
     let passes = bits.div_ceil(2 * DIGIT) * 2;
-    let digit = bits.div_ceil(passes.max(1));
-    scratch.clear();
-    scratch.resize(entries.len(), first);
+    let width = bits.div_ceil(passes.max(1));
+    if scratch.len() < entries.len() {
+        scratch.resize(entries.len(), first);
+    }
+    let scratch = &mut scratch[..entries.len()];
     for _ in 0..passes / 2 {
-        distribute(entries, scratch, shift, digit);
-        distribute(scratch, entries, shift + digit, digit);
-        shift += 2 * digit;
+        let digits = [Digit { shift, width }, Digit { shift: shift + width, width }];
+        // How many there are of each value is the same in whatever order.
+        let mut counts = [[0_u32; 1 << DIGIT]; 2];
+        for entry in &*entries {
+            counts[0][digits[0].of(entry)] += 1;
+            counts[1][digits[1].of(entry)] += 1;
+        }
+        distribute(entries, scratch, digits[0], &mut counts[0]);
+        distribute(scratch, entries, digits[1], &mut counts[1]);
+        shift += 2 * width;
     }
 }
 
-/// One pass: `to` is `from` in the order of a few bits.
-fn distribute(from: &[DueEntry], to: &mut [DueEntry], shift: u32, bits: u32) {
-    let mask = (1 << bits) - 1;
-    let digit = |entry: &DueEntry| (entry.deadline.unbounded_shr(shift) & mask & 0xff) as usize;
-    let mut places = [0_usize; 1 << DIGIT];
-    for entry in from {
-        places[digit(entry)] += 1;
+/// A few bits of the deadline.
+#[derive(Clone, Copy)]
+struct Digit {
+    shift: u32,
+    width: u32,
+}
+
+impl Digit {
+    #[inline]
+    fn of(self, entry: &DueEntry) -> usize {
+        // Beyond the upper end it begins anew, where all have the same bits: those need no pass.
+        (entry.deadline.wrapping_shr(self.shift) & self.mask() & 0xff) as usize
     }
+
+    #[inline]
+    fn mask(self) -> u64 {
+        (1 << self.width) - 1
+    }
+}
+
+/// One pass: `to` is `from` in the order of a digit, of which there are so many of each value.
+fn distribute(
+    from: &[DueEntry],
+    to: &mut [DueEntry],
+    digit: Digit,
+    counts: &mut [u32; 1 << DIGIT],
+) {
     let mut start = 0;
-    for place in &mut places[..1 << bits] {
+    for place in &mut counts[..1 << digit.width] {
         start += core::mem::replace(place, start);
     }
     for entry in from {
-        let place = &mut places[digit(entry)];
-        to[*place] = *entry;
+        let place = &mut counts[digit.of(entry)];
+        to[*place as usize] = *entry;
         *place += 1;
     }
 }
@@ -69,7 +97,7 @@ mod tests {
             }
             let mut expected = entries.clone();
             expected.sort_unstable();
-            sort_by_deadline(&mut entries, &mut Vec::new());
+            assert!(sort_by_deadline(&mut entries, &mut Vec::new()));
             assert_eq!(entries, expected, "deadlines in {bits:#x}");
         }
     }

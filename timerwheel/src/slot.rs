@@ -30,10 +30,11 @@ impl Tag {
     /// Only the sweep asks for it.
     pub(crate) const SWEPT: u16 = 1 << 13;
 
-    /// Of the place with that number, which is below 2^13 - 2: the highest says due, see `At`.
+    /// Of the place with that number, which is below 2^13 - 1. No tag is 0, as that says vacant, and none
+    /// has all bits, which says due: see `At`.
     pub(crate) const fn of(place: u16) -> Self {
-        debug_assert!(place < Self::SWEPT - 2);
-        Self(place)
+        debug_assert!(place < Self::SWEPT - 1);
+        Self(place + 1)
     }
 
     /// When it has been emptied.
@@ -158,6 +159,13 @@ impl Slot {
     /// Adds a record and says the tag.
     #[inline]
     pub(crate) fn push(&mut self, record: Record, deadline: u64, pool: &mut Pool) -> Tag {
+        self.note(deadline, record);
+        self.push_noted(record, pool)
+    }
+
+    /// The same for an entry whose deadline is noted, or one that is earlier.
+    #[inline]
+    pub(crate) fn push_noted(&mut self, record: Record, pool: &mut Pool) -> Tag {
         if self.len as usize >= SET {
             self.move_to_chunk(pool);
         }
@@ -165,7 +173,6 @@ impl Slot {
             *place = record;
             self.len += 1;
         }
-        self.note(deadline, record);
         self.tag
     }
 
@@ -235,6 +242,12 @@ impl Taken {
     #[inline]
     pub(crate) fn tag(&self) -> Tag {
         self.tag
+    }
+
+    /// Sets of records, those of the slot itself aside.
+    #[inline]
+    pub(crate) fn sets(&self) -> u32 {
+        self.chain.sets()
     }
 
     /// The next set of records; those of the slot itself come after the last.

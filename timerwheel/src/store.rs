@@ -7,7 +7,10 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::hint::black_box;
+use core::num::NonZeroU32;
 
+use crate::due::DueEntry;
 use crate::free::FreeStack;
 use crate::handle::Generation;
 use crate::interval::{NO_RHYTHM, Rhythm};
@@ -17,12 +20,23 @@ use crate::slot::Tag;
 /// Entries per segment: 16 KiB of them if the value is a word.
 const SEGMENT: usize = 512;
 
-/// An armed timer, or the place for one. 32 bytes if the value is a word: a generation is never 0,
-/// so 0 in its place says vacant, and comparing it with that of a handle proves the entry armed.
+/// An armed timer, or the place for one. 32 bytes if the value is a word: where an armed one is filed is
+/// never 0, so 0 in its place says vacant, and what is asked of one word is asked without a branch.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry<T> {
     Vacant { generation: Generation },
     Armed(Armed<T>),
+}
+
+impl<T> Entry<T> {
+    /// Where it is filed as one word, 0 for what is vacant: so it is read without a branch.
+    #[inline]
+    fn at(&self) -> u32 {
+        match self {
+            Self::Armed(armed) => armed.at.0.get(),
+            Self::Vacant { .. } => 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -43,66 +57,73 @@ pub(crate) enum Kind {
     Interval,
 }
 
-/// Where an entry is filed, and of which kind it is.
-///
-/// In one word, where all that is not a one-shot in a slot is at the upper end, so that moving a
-/// timer to a later deadline asks one question.
+/// Where an entry is filed, and of which kind it is: the tag of its slot, and above it, what all but a
+/// one-shot in a slot has, so that moving a timer to a later deadline asks one question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct At(u16);
+pub(crate) struct At(NonZeroU32);
 
 impl At {
-    const INTERVAL: u16 = 1 << 15;
+    const ARMED: NonZeroU32 = NonZeroU32::new(1 << 16).unwrap();
+    const INTERVAL: u32 = 1 << 17;
     /// Due. No slot has such a tag.
-    const DUE: u16 = Self::INTERVAL - 1;
+    const DUE: u32 = 1 << 18 | 0xffff;
 
     /// In the slot of that tag, and nowhere else: a record of the entry in another slot, or from
     /// before the slot was last emptied, stands for nothing.
     #[inline]
-    pub(crate) const fn filed(kind: Kind, tag: Tag) -> Self {
+    pub(crate) fn filed(kind: Kind, tag: Tag) -> Self {
         match kind {
-            Kind::Once => Self(tag.0),
-            Kind::Interval => Self(tag.0 | Self::INTERVAL),
+            Kind::Once => Self(Self::ARMED | u32::from(tag.0)),
+            Kind::Interval => Self(Self::ARMED | Self::INTERVAL | u32::from(tag.0)),
         }
     }
 
     /// In another slot.
     #[inline]
-    pub(crate) const fn moved(self, tag: Tag) -> Self {
-        Self(tag.0 | (self.0 & Self::INTERVAL))
+    pub(crate) fn moved(self, tag: Tag) -> Self {
+        Self(Self::ARMED | u32::from(tag.0) | (self.0.get() & Self::INTERVAL))
     }
 
     /// Collected by `advance`, not handed out yet.
     #[inline]
-    pub(crate) const fn due(self) -> Self {
+    pub(crate) fn due(self) -> Self {
         Self(self.0 | Self::DUE)
     }
 
     #[inline]
     pub(crate) const fn is_due(self) -> bool {
-        self.0 | Self::INTERVAL == u16::MAX
+        self.0.get() >= 1 << 18
     }
 
     /// Whether it says that tag.
     #[inline]
+    #[allow(clippy::cast_possible_truncation)] // the tag is the lower half
     pub(crate) const fn is(self, tag: Tag) -> bool {
-        self.0 & !Self::INTERVAL == tag.0
+        self.0.get() as u16 == tag.0
     }
 
     /// Whether it is filed in the slot of that tag, swept already or not.
     #[inline]
     pub(crate) const fn is_in(self, tag: Tag) -> bool {
-        (self.0 ^ tag.0) & !(Self::INTERVAL | Tag::SWEPT) == 0
+        Self::says(self.0.get(), tag)
+    }
+
+    /// The same of the word, which is 0 for what is vacant.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // the tag is the lower half
+    const fn says(at: u32, tag: Tag) -> bool {
+        (at as u16 ^ tag.0) & !Tag::SWEPT == 0
     }
 
     /// A one-shot that is not due: its record may stay where it is when the deadline moves away.
     #[inline]
     pub(crate) const fn may_stay(self) -> bool {
-        self.0 < Self::DUE
+        self.0.get() < Self::INTERVAL
     }
 
     #[inline]
     pub(crate) const fn is_interval(self) -> bool {
-        self.0 >= Self::INTERVAL
+        self.0.get() & Self::INTERVAL != 0
     }
 
     #[inline]
@@ -243,6 +264,31 @@ impl<T> Store<T> {
         Some(armed)
     }
 
+    /// Whether an entry is filed in the slot of that tag, swept already or not: without a branch.
+    #[inline]
+    pub(crate) fn is_in(&self, index: u32, slot: Tag) -> bool {
+        At::says(self.entries.get(index).map_or(0, Entry::at), slot)
+    }
+
+    /// Has the processor fetch entries side by side, and waits for none.
+    #[inline]
+    pub(crate) fn fetch(&self, indices: &[u32]) {
+        let at = indices.iter().map(|index| self.entries.get(*index).map_or(0, Entry::at));
+        black_box(at.fold(0, |all, at| all | at));
+    }
+
+    /// The same for what is due, and what else is asked then.
+    pub(crate) fn fetch_due(&self, queue: &[DueEntry]) {
+        let mut all = 0;
+        for due in queue {
+            all |= u64::from(self.entries.get(due.index).map_or(0, Entry::at));
+            if due.is_interval {
+                all |= self.rhythm(due.index).map_or(0, Rhythm::period);
+            }
+        }
+        black_box(all);
+    }
+
     #[inline]
     pub(crate) fn armed(&self, index: u32) -> Option<&Armed<T>> {
         match self.entries.get(index) {
@@ -298,6 +344,12 @@ impl<T> Store<T> {
         }
         let rhythms = self.rhythms[segment].get_or_insert_with(|| Box::new([NO_RHYTHM; SEGMENT]));
         rhythms[index as usize % SEGMENT] = rhythm;
+    }
+
+    #[inline]
+    fn rhythm(&self, index: u32) -> Option<&Rhythm> {
+        let rhythms = self.rhythms.get(index as usize / SEGMENT)?.as_ref()?;
+        Some(&rhythms[index as usize % SEGMENT])
     }
 
     #[inline]

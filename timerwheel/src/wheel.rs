@@ -14,6 +14,7 @@
 
 mod advance;
 mod arm;
+mod batch;
 mod check;
 mod expire;
 mod next;

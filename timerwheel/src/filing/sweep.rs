@@ -6,8 +6,8 @@
 //! and each of its entries has a record there, wherever. So it may be emptied in the middle of a
 //! sweep, which ends that, and what comes next on its level may be sorted out of its front.
 //!
-//! A slot that is swept in one go has its earliest entry noted anew. One that takes longer keeps the
-//! note it has, which is never too late: what is filed meanwhile is in it, but not to be told apart.
+//! Of an entry only this is asked, and not when it is due: a slot that is not empty then keeps the note
+//! of its earliest entry, which is never too late.
 
 use super::Filing;
 use crate::level::Place;
@@ -51,24 +51,15 @@ impl HalfSwept {
 }
 
 impl<const BITS: u32> Filing<BITS> {
-    /// Begins to sweep a slot, if it holds any record and is not in the middle of that already;
-    /// says which other one was.
-    pub(crate) fn begin_sweep(&mut self, place: Place) -> HalfSwept {
-        if self.half_swept.is_at(place) {
-            return HalfSwept::NONE;
-        }
-        let mut begun = HalfSwept::NONE;
+    /// Begins to sweep a slot, if it holds any record; none is in the middle of that.
+    pub(crate) fn begin_sweep(&mut self, place: Place) {
+        debug_assert!(self.half_swept().is_none(), "one slot at a time");
         if let Some(slot) = self.slot_mut(place).filter(|slot| !slot.is_empty()) {
             let added = slot.turn();
-            begun = HalfSwept { place, left: slot.sets() + 1 };
+            let left = slot.sets() + 1;
+            self.half_swept = HalfSwept { place, left };
             self.records += added;
         }
-        core::mem::replace(&mut self.half_swept, begun)
-    }
-
-    /// Goes back to a slot that was in the middle of a sweep before another one was swept.
-    pub(crate) fn go_back_to(&mut self, half_swept: HalfSwept) {
-        self.half_swept = half_swept;
     }
 
     /// The slot that is in the middle of a sweep.
@@ -81,17 +72,11 @@ impl<const BITS: u32> Filing<BITS> {
         if self.half_swept.is_at(place) { self.half_swept.left as usize * SET } else { 0 }
     }
 
-    /// Lifts the slot that is being swept out of its place, to be [put back](Self::put_back). If all
-    /// of it is looked at before that, the note of its earliest entry is made anew.
-    pub(crate) fn lift(&mut self, place: Place, most: u32) -> Slot {
-        let left = self.half_swept.left;
+    /// Lifts the slot that is being swept out of its place, to be [put back](Self::put_back).
+    pub(crate) fn lift(&mut self, place: Place) -> Slot {
         let Some(there) = self.slot_mut(place) else { return Slot::new(place.tag()) };
         let empty = Slot::new(there.tag());
-        let mut slot = core::mem::replace(there, empty);
-        if slot.sets() + 1 == left && left <= most {
-            slot.forget_earliest();
-        }
-        slot
+        core::mem::replace(there, empty)
     }
 
     /// The next set of records to look at of a slot that is being swept.
@@ -103,16 +88,19 @@ impl<const BITS: u32> Filing<BITS> {
         Some(set)
     }
 
-    /// Adds a record to a slot that is being swept.
+    /// Keeps a record of a slot that is being swept.
     #[inline]
-    pub(crate) fn keep(&mut self, slot: &mut Slot, deadline: u64, index: u32) -> Tag {
+    pub(crate) fn keep(&mut self, slot: &mut Slot, index: u32) -> Tag {
         self.records += 1;
-        slot.push(index, deadline, &mut self.pool)
+        slot.push_noted(index, &mut self.pool)
     }
 
     /// Puts back what of a slot is to stay there; nothing was filed in it meanwhile.
     pub(crate) fn put_back(&mut self, now: u64, place: Place, mut slot: Slot) {
         let mut holds = !slot.is_empty();
+        if !holds {
+            slot.forget_earliest();
+        }
         // The note of its earliest entry stands for what is sorted ahead as well.
         for sorted in self.sorted_ahead(now, place).filter_map(|sorted| self.slot(sorted)) {
             slot.note(sorted.earliest().deadline, sorted.earliest().index);

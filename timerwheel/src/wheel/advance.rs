@@ -1,10 +1,11 @@
 //! Collecting: what is due goes to the queue, what is not goes to a slot nearer to its deadline.
 
 use super::TimerWheel;
+use super::batch::Batch;
 use crate::due::DueEntry;
 use crate::filing::{Filing, Next};
 use crate::level::{self, Place};
-use crate::slot::{Record, SET, Tag, Taken};
+use crate::slot::{SET, Tag, Taken};
 
 /// Sets of a level that an `advance` sorts ahead at most, two thousand records, unless what it has
 /// collected has taken it longer anyway: after many ticks with nothing to do there is not all to be
@@ -114,11 +115,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     #[inline(never)]
-    fn sort_sets_ahead(&mut self, next: &Next, sets: u32) {
-        for _ in 0..sets {
-            let Some(set) = self.filing.set_to_sort(next) else { return };
+    fn sort_sets_ahead(&mut self, next: &Next, mut sets: u32) {
+        let mut batch = Batch::new();
+        while sets > 0 {
+            batch.fetch(&self.store, sets, || self.filing.set_to_sort(next));
+            sets = if batch.sets() < Batch::SETS { 0 } else { sets - batch.sets() };
             let records = self.filing.records();
-            for &index in &set {
+            for &index in batch.records() {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 let at = entry.at;
                 if at.is_in(next.tag) {
@@ -142,8 +145,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // most slots hold one or two
     fn collect_slot(&mut self, mut taken: Taken) {
         let tag = taken.tag();
-        while let Some(set) = self.filing.next_set(&mut taken) {
-            self.collect_set(tag, &set);
+        if taken.sets() > 0 {
+            self.collect_sets(&mut taken);
         }
         for &index in taken.last_records() {
             self.collect_record(tag, index);
@@ -152,9 +155,27 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     #[inline(never)]
-    fn collect_set(&mut self, tag: Tag, set: &[Record; SET]) {
-        for &index in set {
-            self.collect_record(tag, index);
+    fn collect_sets(&mut self, taken: &mut Taken) {
+        let tag = taken.tag();
+        if taken.sets() >= Batch::SETS {
+            self.collect_batches(taken);
+        }
+        while let Some(set) = self.filing.next_set(taken) {
+            for index in set {
+                self.collect_record(tag, index);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn collect_batches(&mut self, taken: &mut Taken) {
+        let tag = taken.tag();
+        let mut batch = Batch::new();
+        while taken.sets() >= Batch::SETS {
+            batch.fetch(&self.store, Batch::SETS, || self.filing.next_set(taken));
+            for &index in batch.records() {
+                self.collect_record(tag, index);
+            }
         }
     }
 

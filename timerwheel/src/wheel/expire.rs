@@ -11,6 +11,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // as `pop_expired`
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {
         let DueEntry { armed, index, is_interval, .. } = self.due.front()?;
+        if self.due.wants_batch() {
+            return self.pop_after_fetching();
+        }
         if is_interval {
             return self.pop_interval(index, armed);
         }
@@ -28,6 +31,12 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let Armed { value, generation, deadline, .. } = entry;
         let handle = TimerHandle { wheel: self.id, index, generation };
         Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })
+    }
+
+    #[inline(never)]
+    fn pop_after_fetching(&mut self) -> Option<Expired<T>> {
+        self.store.fetch_due(self.due.next_batch());
+        self.pop_due()
     }
 
     #[cold]

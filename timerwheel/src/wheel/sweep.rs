@@ -8,9 +8,9 @@
 //! comes: sweeping just as much as there is too much would look at each record far more often.
 
 use super::TimerWheel;
-use crate::filing::Filing;
+use super::batch::Batch;
 use crate::level::Place;
-use crate::slot::{Record, SET, Slot, Tag};
+use crate::slot::{Record, SET, Tag};
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
 pub(super) const fn allowance<const BITS: u32>() -> usize {
@@ -103,7 +103,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.filing.half_swept().is_some()
     }
 
-    /// Sweeps the slots that come first as long as they are small and the note of their earliest
+    /// Clears up the slots that come first as long as they are small and the note of their earliest
     /// entry is out of date, so that [`next_wakeup`](Self::next_wakeup) does not wake the caller
     /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records, and not at
     /// slots of which some is sorted ahead: for such a one it may wake the caller once.
@@ -122,7 +122,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             && let Some((place, records)) = self.outdated_front(left)
         {
             left -= records.max(1);
-            self.sweep_at_once(place);
+            self.refile_all(place);
         }
     }
 
@@ -138,44 +138,48 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         (records <= limit).then_some((place, records))
     }
 
-    /// Sweeps all of a slot, which is a small one; one that is in the middle of that may be another.
-    fn sweep_at_once(&mut self, place: Place) {
-        let other = self.filing.begin_sweep(place);
-        self.sweep_some(u32::MAX);
-        self.filing.go_back_to(other);
-    }
-
-    /// Takes garbage, and what has moved to a later slot, out of the next sets of records, `most` at
-    /// most, of the slot that is being swept; says how many it looked at.
-    fn sweep_some(&mut self, most: u32) -> u32 {
-        let Some(place) = self.filing.half_swept() else { return 0 };
-        let last = Filing::<BITS>::last_tick(self.now, place);
-        let mut slot = self.filing.lift(place, most);
-        let tag = slot.tag();
-        let mut looked_at = 0;
-        while looked_at < most
-            && let Some(set) = self.filing.next_unswept(&mut slot)
-        {
-            looked_at += 1;
-            self.keep_records(&mut slot, tag.turned(), last, &set);
+    /// Files what a slot holds anew, and so notes its earliest entry anew.
+    fn refile_all(&mut self, place: Place) {
+        let mut taken = self.filing.take(place);
+        let slot = taken.tag();
+        while let Some(set) = self.filing.next_set(&mut taken) {
+            self.refile_set(slot, &set);
         }
-        self.filing.put_back(self.now, place, slot);
-        looked_at
+        self.refile_set(slot, taken.last_records());
+        self.filing.settle(self.now);
     }
 
-    fn keep_records(&mut self, slot: &mut Slot, before: Tag, last: u64, set: &[Record; SET]) {
+    fn refile_set(&mut self, slot: Tag, set: &[Record]) {
         for &index in set {
             let Some(entry) = self.store.armed_mut(index) else { continue };
-            // The second record of an entry finds that it has been kept.
-            if !entry.at.is(before) {
-                continue;
+            if entry.at.is_in(slot) {
+                entry.at = entry.at.moved(self.filing.file(self.now, entry.deadline, index));
             }
-            let tag = if entry.deadline <= last {
-                self.filing.keep(slot, entry.deadline, index)
-            } else {
-                self.filing.file(self.now, entry.deadline, index)
-            };
-            entry.at = entry.at.moved(tag);
         }
+    }
+
+    /// Takes garbage out of the next sets of records, `most` at most, of the slot that is being swept;
+    /// says how many it looked at.
+    fn sweep_some(&mut self, most: u32) -> u32 {
+        let Some(place) = self.filing.half_swept() else { return 0 };
+        let mut slot = self.filing.lift(place);
+        let before = slot.tag().turned();
+        let (mut batch, mut left) = (Batch::new(), most);
+        loop {
+            batch.fetch_filed(&self.store, before, left, || self.filing.next_unswept(&mut slot));
+            left -= batch.sets();
+            for &index in batch.records() {
+                let Some(entry) = self.store.armed_mut(index) else { continue };
+                // The second record of an entry finds that it has been kept.
+                if entry.at.is(before) {
+                    entry.at = entry.at.moved(self.filing.keep(&mut slot, index));
+                }
+            }
+            if batch.sets() < Batch::SETS {
+                break;
+            }
+        }
+        self.filing.put_back(self.now, place, slot);
+        most - left
     }
 }
