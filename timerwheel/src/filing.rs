@@ -169,12 +169,12 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// Empties a slot. What is sorted ahead of it stays.
-    pub(crate) fn take(&mut self, place: Place) -> Taken {
+    pub(crate) fn take(&mut self, place: Place) -> Option<Taken> {
         self.half_swept.ends_at(place);
         self.mark(place, false);
-        let taken = self.slot_mut(place).map_or(Taken::nothing(place.tag()), Slot::take);
+        let taken = self.slot_mut(place)?.take();
         self.count_taken(taken.last_records().len());
-        taken
+        Some(taken)
     }
 
     /// Notes that a slot holds records, or does not any more.
@@ -190,15 +190,12 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// [`take`](Self::take) of a slot of a level.
     #[inline]
-    pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Taken {
+    pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Option<Taken> {
         self.half_swept.ends_at(Place::new::<BITS>(level, slot));
         self.occupancy.clear(level, slot);
-        let taken = match self.levels.get_mut(level as usize) {
-            Some(level) => level[slot as usize % 256].take(),
-            None => Taken::nothing(Place::OVERDUE.tag()),
-        };
+        let taken = self.levels.get_mut(level as usize)?[slot as usize % 256].take();
         self.count_taken(taken.last_records().len());
-        taken
+        Some(taken)
     }
 
     /// The next records of a slot that was taken, those in the slot itself aside.

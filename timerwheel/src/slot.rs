@@ -233,11 +233,6 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Of a slot that is not there.
-    pub(crate) const fn nothing(tag: Tag) -> Self {
-        Self { records: [NIL; SET], chain: Chain::EMPTY, tag, len: 0 }
-    }
-
     /// What the entries filed there say.
     #[inline]
     pub(crate) fn tag(&self) -> Tag {

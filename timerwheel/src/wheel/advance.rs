@@ -41,8 +41,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 self.empty_slot(place);
                 self.filing.settle(before);
             } else {
-                let taken = self.filing.take_slot(0, place.slot::<BITS>());
-                self.collect_slot(taken);
+                if let Some(mut taken) = self.filing.take_slot(0, place.slot::<BITS>()) {
+                    self.collect_slot(&mut taken);
+                }
                 self.filing.settle_after(tick);
             }
         }
@@ -86,9 +87,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         while from <= last
             && let Some(slot) = self.filing.next_slot(level, from)
             && slot <= last
+            && let Some(mut taken) = self.filing.take_slot(level, slot)
         {
-            let taken = self.filing.take_slot(level, slot);
-            self.collect_slot(taken);
+            self.collect_slot(&mut taken);
             from = slot + 1;
         }
     }
@@ -135,18 +136,19 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline(never)]
     fn empty_slot(&mut self, place: Place) {
-        let taken = self.filing.take(place);
-        self.collect_slot(taken);
+        if let Some(mut taken) = self.filing.take(place) {
+            self.collect_slot(&mut taken);
+        }
     }
 
     /// What a slot holds is due, but for what a slot of a higher level holds for later, and for
     /// what has moved to a later deadline.
     #[inline(always)]
     #[allow(clippy::inline_always)] // most slots hold one or two
-    fn collect_slot(&mut self, mut taken: Taken) {
+    fn collect_slot(&mut self, taken: &mut Taken) {
         let tag = taken.tag();
         if taken.sets() > 0 {
-            self.collect_sets(&mut taken);
+            self.collect_sets(taken);
         }
         for &index in taken.last_records() {
             self.collect_record(tag, index);

@@ -140,7 +140,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Files what a slot holds anew, and so notes its earliest entry anew.
     fn refile_all(&mut self, place: Place) {
-        let mut taken = self.filing.take(place);
+        let Some(mut taken) = self.filing.take(place) else { return };
         let slot = taken.tag();
         while let Some(set) = self.filing.next_set(&mut taken) {
             self.refile_set(slot, &set);
