@@ -32,7 +32,7 @@ const BOUNDS: [(Workload, f64); 14] = [
     (Workload::Cancel, 139.0),       // 30
     (Workload::Reschedule, 49.0),    // 15
     (Workload::Drain, 480.0),        // 250
-    (Workload::IdleAdvance, 13.0),   // 8
+    (Workload::IdleAdvance, 14.0),   // 8
     (Workload::Interval, 290.0),     // 90
     (Workload::Mixed, 178.0),        // 88
     (Workload::NextDeadline, 117.0), // 70

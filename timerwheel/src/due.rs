@@ -25,10 +25,8 @@ impl DueEntry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Due {
     queue: Vec<DueEntry>,
-    /// Where the first entry is that was not handed out yet.
-    head: usize,
-    /// Entries from there on: all that is asked when there is none. The queue is cleared when the
-    /// last one is handed out.
+    /// Entries that were not handed out yet: those at the end of the queue, which is cleared when the
+    /// last one is handed out. All that is asked when there is none.
     left: usize,
     /// From here on in the order of collecting, not yet of expiry.
     unordered_from: usize,
@@ -38,8 +36,8 @@ pub(crate) struct Due {
     crossed: bool,
     /// Entries in the queue that were cancelled or moved since.
     gone: usize,
-    /// Up to here they were fetched; the end of all numbers, if there is nothing to fetch.
-    fetched: usize,
+    /// Entries that were not fetched yet; none, if there is nothing to fetch.
+    unfetched: usize,
     /// For sorting; what is in it means nothing.
     scratch: Vec<DueEntry>,
 }
@@ -60,13 +58,12 @@ impl Due {
     pub(crate) const fn new() -> Self {
         Self {
             queue: Vec::new(),
-            head: 0,
             left: 0,
             unordered_from: 0,
             unordered: false,
             crossed: false,
             gone: 0,
-            fetched: usize::MAX,
+            unfetched: 0,
             scratch: Vec::new(),
         }
     }
@@ -82,10 +79,16 @@ impl Due {
         self.left
     }
 
+    /// Where the first entry is that was not handed out yet.
+    #[inline]
+    fn head(&self) -> usize {
+        self.queue.len() - self.left
+    }
+
     /// Makes room for what an `advance` collects.
     #[inline]
     pub(crate) fn begin(&mut self) {
-        if self.head > self.left {
+        if self.head() > self.left {
             self.close_up();
         }
         self.unordered_from = self.queue.len();
@@ -94,8 +97,7 @@ impl Due {
     /// Moves the queue to the start of its room.
     #[inline(never)]
     fn close_up(&mut self) {
-        self.queue.drain(..self.head);
-        self.head = 0;
+        self.queue.drain(..self.head());
     }
 
     #[inline]
@@ -147,12 +149,13 @@ impl Due {
         if self.crossed {
             self.sort_all();
         }
-        self.fetched = if self.left > AT_HAND { self.head } else { usize::MAX };
+        self.unfetched = if self.left > AT_HAND { self.left } else { 0 };
     }
 
     #[inline(never)]
     fn sort_all(&mut self) {
-        self.queue[self.head..].sort();
+        let head = self.head();
+        self.queue[head..].sort();
         self.crossed = false;
     }
 
@@ -161,30 +164,28 @@ impl Due {
         if self.left == 0 {
             return None;
         }
-        self.queue.get(self.head).copied()
+        self.queue.get(self.head()).copied()
     }
 
     /// Whether it is time for the [next batch](Self::next_batch) to be fetched.
     #[inline]
     pub(crate) fn wants_batch(&self) -> bool {
-        self.head >= self.fetched
+        self.left <= self.unfetched
     }
 
     /// The next few: so many others may be due that they are not at hand any more. Whoever asks for them
     /// one by one waits for memory each time.
     pub(crate) fn next_batch(&mut self) -> &[DueEntry] {
-        let next = &self.queue[self.head..];
-        let next = &next[..next.len().min(BATCH)];
-        self.fetched = self.head + next.len();
-        next
+        let batch = self.left.min(BATCH);
+        self.unfetched = self.left - batch;
+        let head = self.head();
+        &self.queue[head..head + batch]
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) {
-        self.head += 1;
         self.left -= 1;
         if self.left == 0 {
-            self.head = 0;
             self.queue.clear();
             if self.queue.capacity() > KEPT {
                 self.give_back();
@@ -218,11 +219,11 @@ impl Due {
         self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
         self.left = self.queue.len();
         self.gone = 0;
-        self.fetched = usize::MAX;
+        self.unfetched = 0;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {
-        self.queue[self.head..].iter()
+        self.queue[self.head()..].iter()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

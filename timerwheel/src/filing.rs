@@ -33,8 +33,10 @@ pub(crate) struct Filing<const BITS: u32> {
     next_event: u64,
     /// The slot that this is the start of.
     next_place: Place,
-    records: usize,
-    /// Records ever taken out of a slot.
+    /// Records ever put into a slot.
+    filed: u64,
+    /// Records ever taken out of a slot. What is there is the difference: a count of it beside this one is
+    /// changed together with it, by one wide access, which has to wait for narrow ones just before.
     moved: u64,
 }
 
@@ -51,14 +53,14 @@ impl<const BITS: u32> Filing<BITS> {
             pool: Pool::new(),
             next_event: u64::MAX,
             next_place: Place::NONE,
-            records: 0,
+            filed: 0,
             moved: 0,
         }
     }
 
     /// An empty one that goes on counting.
     pub(crate) fn renewed(&self, now: u64) -> Self {
-        Self { moved: self.moved, ..Self::new(now) }
+        Self { filed: self.moved, moved: self.moved, ..Self::new(now) }
     }
 
     /// Records ever taken out of a slot.
@@ -81,7 +83,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Records in all slots, those of cancelled and moved entries included.
     pub(crate) fn records(&self) -> usize {
-        self.records
+        usize::try_from(self.filed - self.moved).unwrap_or(usize::MAX)
     }
 
     /// Files an entry and says where, if nothing has to grow for that.
@@ -90,15 +92,15 @@ impl<const BITS: u32> Filing<BITS> {
         if deadline <= now {
             return None;
         }
-        self.file_ahead_in_place(now, deadline, index)
+        self.file_later_in_place(now, deadline, index)
     }
 
     #[inline]
-    fn file_ahead_in_place(&mut self, now: u64, deadline: u64, index: u32) -> Option<Tag> {
+    fn file_later_in_place(&mut self, now: u64, deadline: u64, index: u32) -> Option<Tag> {
         let (level, slot) = level::split::<BITS>(now, deadline);
         let slot = &mut self.levels.get_mut(level as usize)?[slot as usize];
         let tag = slot.push_in_place(index, deadline)?;
-        self.records += 1;
+        self.filed += 1;
         Some(tag)
     }
 
@@ -113,8 +115,8 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// [`file`](Self::file) for a deadline that is after `now`.
     #[inline]
-    pub(crate) fn file_ahead(&mut self, now: u64, deadline: u64, index: u32) -> Tag {
-        match self.file_ahead_in_place(now, deadline, index) {
+    pub(crate) fn file_later(&mut self, now: u64, deadline: u64, index: u32) -> Tag {
+        match self.file_later_in_place(now, deadline, index) {
             Some(tag) => tag,
             None => self.file_growing(now, deadline, index),
         }
@@ -130,7 +132,7 @@ impl<const BITS: u32> Filing<BITS> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // one of nine timers is armed this way
     pub(crate) fn file_anyhow(&mut self, now: u64, deadline: u64, index: u32) -> Tag {
-        self.records += 1;
+        self.filed += 1;
         if deadline <= now {
             return self.file_overdue(deadline, index);
         }
@@ -208,7 +210,6 @@ impl<const BITS: u32> Filing<BITS> {
 
     #[inline]
     fn count_taken(&mut self, records: usize) {
-        self.records -= records;
         self.moved += records as u64;
     }
 

@@ -92,7 +92,7 @@ impl<const BITS: u32> Filing<BITS> {
             assert!(self.unswept_of(place) <= held, "more to be swept than there is");
             assert_eq!(slot.sets() as usize, held.saturating_sub(1) / SET, "sets");
         }
-        assert_eq!(records, self.records, "records");
+        assert_eq!(records, self.records(), "records");
         assert_eq!(chunks, self.pool.in_use(), "chunks");
     }
 

@@ -108,7 +108,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     #[inline]
     fn file_in_next_block(&mut self, level: u32, deadline: u64, index: u32) -> Tag {
-        self.records += 1;
+        self.filed += 1;
         let slot = self.ahead.slot_to_fill(level, level::digit::<BITS>(deadline, level));
         slot.push(index, deadline, &mut self.pool)
     }

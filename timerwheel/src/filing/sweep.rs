@@ -58,7 +58,7 @@ impl<const BITS: u32> Filing<BITS> {
             let added = slot.turn();
             let left = slot.sets() + 1;
             self.half_swept = HalfSwept { place, left };
-            self.records += added;
+            self.filed += added as u64;
         }
     }
 
@@ -91,7 +91,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// Keeps a record of a slot that is being swept.
     #[inline]
     pub(crate) fn keep(&mut self, slot: &mut Slot, index: u32) -> Tag {
-        self.records += 1;
+        self.filed += 1;
         slot.push_noted(index, &mut self.pool)
     }
 

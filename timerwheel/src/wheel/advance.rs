@@ -196,7 +196,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             entry.at = at.due();
             self.due.push(DueEntry { deadline, armed: entry.armed, index, is_interval });
         } else {
-            entry.at = at.moved(self.filing.file_ahead(self.now, deadline, index));
+            entry.at = at.moved(self.filing.file_later(self.now, deadline, index));
             self.cascaded += 1;
         }
     }
