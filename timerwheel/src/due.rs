@@ -22,7 +22,7 @@ impl DueEntry {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Due {
     queue: Vec<DueEntry>,
     /// Entries that were not handed out yet: those at the end of the queue, which is cleared when the
@@ -122,7 +122,11 @@ impl Due {
         if self.left > 0 && start < self.queue.len() {
             self.crossed |= self.queue[start - 1] > self.queue[start];
         }
-        self.left += self.queue.len() - start;
+        let collected = self.queue.len() - start;
+        self.left += collected;
+        if self.unfetched > 0 {
+            self.unfetched += collected;
+        }
         self.unordered_from = self.queue.len();
     }
 
@@ -148,7 +152,16 @@ impl Due {
     pub(crate) fn end(&mut self) {
         if self.crossed {
             self.sort_all();
+            self.unfetched = 0;
         }
+        if self.unfetched == 0 {
+            self.fetch_anew();
+        }
+    }
+
+    /// Nothing of the queue is at hand any more, if it is long.
+    #[inline]
+    fn fetch_anew(&mut self) {
         self.unfetched = if self.left > AT_HAND { self.left } else { 0 };
     }
 
@@ -219,7 +232,7 @@ impl Due {
         self.queue.shrink_to((2 * self.queue.len()).max(KEPT));
         self.left = self.queue.len();
         self.gone = 0;
-        self.unfetched = 0;
+        self.fetch_anew();
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &DueEntry> {
@@ -235,27 +248,27 @@ impl Due {
 mod tests {
     use super::*;
 
-    fn due(count: u32) -> Due {
-        let mut due = Due::new();
+    fn collect(due: &mut Due, indices: core::ops::Range<u32>) {
         due.begin();
-        for index in 0..count {
+        for index in indices {
             let (deadline, armed) = (7, u64::from(index));
             due.push(DueEntry { deadline, armed, index, is_interval: false });
         }
         due.end_slot();
         due.end();
-        due
     }
 
     #[test]
     fn a_long_queue_is_fetched_a_batch_at_a_time_and_a_short_one_is_at_hand() {
         for (count, fetched_first) in [(1_000, 0), (256, usize::MAX)] {
-            let mut due = due(count);
+            let mut due = Due::new();
+            collect(&mut due, 0..count);
             let mut fetched = fetched_first;
             for popped in 0..count as usize {
                 if due.wants_batch() {
                     assert_eq!(fetched, popped, "the last batch has come to its end");
                     let batch = due.next_batch();
+                    assert!(batch.len() <= BATCH, "a single pop would fetch all of them");
                     assert_eq!(batch.first().map(|due| due.index as usize), Some(popped));
                     fetched = popped + batch.len();
                 }
@@ -264,5 +277,37 @@ mod tests {
             }
             assert!(due.front().is_none());
         }
+    }
+
+    #[test]
+    fn who_hands_out_few_at_a_time_fetches_each_once() {
+        let mut due = Due::new();
+        let (mut fetched, mut collected) = (0, 0);
+        for turn in 0..1_000 {
+            let more = if turn < 100 { 20 } else { 0 };
+            collect(&mut due, collected..collected + more);
+            collected += more;
+            for _ in 0..10 {
+                if due.front().is_some() {
+                    fetched += if due.wants_batch() { due.next_batch().len() } else { 0 };
+                    due.pop_front();
+                }
+            }
+        }
+        assert!(due.front().is_none());
+        // The first ones were at hand; what is left when a batch is at its end is fetched with others.
+        assert!(fetched <= collected as usize, "{fetched} of {collected}");
+        assert!(
+            fetched >= collected as usize - 2 * AT_HAND - 2 * BATCH,
+            "{fetched} of {collected}"
+        );
+    }
+
+    #[test]
+    fn a_long_queue_of_which_most_were_cancelled_is_fetched_all_the_same() {
+        let mut due = Due::new();
+        collect(&mut due, 0..2_000);
+        due.retain(|due| due.index % 4 == 0);
+        assert!(due.wants_batch() && due.next_batch().len() == BATCH);
     }
 }

@@ -113,7 +113,7 @@ pub(crate) const NO_RHYTHM: Rhythm =
     Rhythm { period: 1, fraction: 0, phase: 0, missed: MissedTicks::Skip };
 
 impl Rhythm {
-    /// Ticks from one to the next.
+    /// Ticks from one to the next; asked for by who only wants it fetched.
     #[inline]
     pub(crate) fn period(&self) -> u64 {
         self.period

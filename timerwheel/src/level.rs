@@ -21,7 +21,7 @@ impl Place {
     /// Nowhere.
     pub(crate) const NONE: Self = Self(u16::MAX);
     /// Armed for now or earlier: waits for the next `advance`.
-    pub(crate) const OVERDUE: Self = Self((1 << 13) - 3);
+    pub(crate) const OVERDUE: Self = Self((1 << 12) - 2);
 
     #[inline]
     pub(crate) const fn new<const BITS: u32>(level: u32, slot: u32) -> Self {
@@ -39,7 +39,8 @@ impl Place {
     #[inline]
     pub(crate) fn ahead_at<const BITS: u32>(self) -> Option<(u32, u32)> {
         let level = self.level::<BITS>().checked_sub(levels::<BITS>())?;
-        (level < levels::<BITS>()).then_some((level, self.slot::<BITS>()))
+        // After the block of the highest level there is none.
+        (level < levels::<BITS>() - 1).then_some((level, self.slot::<BITS>()))
     }
 
     /// Where its slot is when the block of `level` has been left for the next one.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::due::DueEntry;
 
-/// Below this, filling and summing 256 counters costs more than it saves.
+/// Below this, filling and summing twice 256 counters costs more than it saves.
 pub(crate) const WORTH_IT: usize = 128;
 
 /// Bits of a digit at most.
@@ -62,19 +62,20 @@ impl Digit {
     }
 }
 
-/// One pass: `to` is `from` in the order of a digit, of which there are so many of each value.
+/// One pass: `to` is `from` in the order of a digit. `places` says how many there are of each value, and is
+/// used up: it becomes where they go.
 fn distribute(
     from: &[DueEntry],
     to: &mut [DueEntry],
     digit: Digit,
-    counts: &mut [u32; 1 << DIGIT],
+    places: &mut [u32; 1 << DIGIT],
 ) {
     let mut start = 0;
-    for place in &mut counts[..1 << digit.width] {
+    for place in &mut places[..1 << digit.width] {
         start += core::mem::replace(place, start);
     }
     for entry in from {
-        let place = &mut counts[digit.of(entry)];
+        let place = &mut places[digit.of(entry)];
         to[*place as usize] = *entry;
         *place += 1;
     }

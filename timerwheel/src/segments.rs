@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 /// `N` is a power of two, so that an index splits by shift and mask.
 #[derive(Clone, Debug)]
 pub(crate) struct Segments<E, const N: usize> {
-    /// Of small elements: each begins a cache line, so that an element of 32 bytes is in one line and
-    /// never in two. An allocator gives no more than 16.
+    /// Of small elements: a segment begins a cache line, so that one of 32 bytes is in one line and never in
+    /// two, and others are in as few as they can be. Allocators align by 16 at best.
     aligned: Vec<Box<Aligned<[E; N]>>>,
-    /// Of large ones, which are made where they stay: on the stack, hundreds might not have room.
+    /// Of large ones, which are made where they stay: what is aligned, safe code makes on the stack.
     large: Vec<Box<[E; N]>>,
 }
 
@@ -53,7 +53,7 @@ impl<E, const N: usize> Segments<E, N> {
 
     /// Places there are; a multiple of `N`.
     pub(crate) fn len(&self) -> usize {
-        (if Self::ARE_SMALL { self.aligned.len() } else { self.large.len() }) * N
+        (self.aligned.len() + self.large.len()) * N
     }
 
     #[inline]
@@ -119,25 +119,46 @@ impl<E, const N: usize> core::ops::IndexMut<u32> for Segments<E, N> {
 mod tests {
     use super::*;
 
+    /// As many as the entries of a segment.
+    fn agrees_with_an_array<const WORDS: usize>() -> Segments<[u64; WORDS], 128> {
+        let mut segments = Segments::<[u64; WORDS], 128>::new();
+        for len in [128, 256] {
+            segments.grow(|| [7; WORDS]);
+            assert_eq!(segments.len(), len);
+        }
+        let elements = 256 * WORDS * size_of::<u64>();
+        assert!(segments.heap_bytes() >= elements && segments.heap_bytes() < elements + 256);
+        for index in 0..256 {
+            assert_eq!(segments[index], [7; WORDS]);
+            segments[index] = [u64::from(index); WORDS];
+        }
+        assert!(segments.iter().map(|element| element[0]).eq(0..256));
+        assert!(segments.get(256).is_none() && segments.get_mut(256).is_none());
+        segments.truncate(129);
+        assert_eq!(segments.len(), 256);
+        segments.truncate(128);
+        assert!(segments.iter_mut().map(|element| element[0]).eq(0..128));
+        segments
+    }
+
     #[test]
-    fn small_elements_begin_a_cache_line_and_large_ones_need_no_stack() {
-        let mut small = Segments::<[u64; 4], 512>::new();
-        let mut large = Segments::<[u64; 1_000], 512>::new();
-        for length in [512, 1_024] {
-            small.grow(|| [7; 4]);
-            large.grow(|| [7; 1_000]);
-            assert_eq!((small.len(), large.len()), (length, length));
-        }
-        assert!(small.iter().all(|element| core::ptr::from_ref(element).addr() % 32 == 0));
-        for index in [0, 511, 512, 1_023] {
-            small[index][0] = u64::from(index);
-            large[index][0] = u64::from(index);
-        }
-        assert_eq!((small[512][0], large[512][0]), (512, 512));
-        assert_eq!((small.iter().count(), large.iter().count()), (1_024, 1_024));
-        assert!(small.get(1_024).is_none() && large.get_mut(1_024).is_none());
-        small.truncate(1);
-        large.truncate(1);
-        assert_eq!((small.len(), large.len()), (512, 512));
+    fn every_index_has_an_element_of_its_own_be_they_small_or_large() {
+        let segments = agrees_with_an_array::<8>();
+        let first = segments.iter().map(|element| core::ptr::from_ref(element).addr()).next();
+        assert!(first.is_some_and(|address| address.is_multiple_of(64)), "begins a cache line");
+        agrees_with_an_array::<9>();
+        agrees_with_an_array::<1_000>();
+    }
+
+    /// Not optimised, what is made on the stack is there several times over.
+    #[cfg(feature = "std")]
+    #[test]
+    fn growing_takes_little_of_the_stack_whatever_the_elements() {
+        let grow = || {
+            Segments::<[u64; 8], 128>::new().grow(|| [7; 8]);
+            Segments::<[u64; 1_000], 128>::new().grow(|| [7; 1_000]);
+        };
+        let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(grow);
+        assert!(thread.is_ok_and(|thread| thread.join().is_ok()));
     }
 }

@@ -14,6 +14,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroU16;
 
 use crate::chain::Chain;
 pub(crate) use crate::chain::{Pool, Record, SET};
@@ -21,32 +22,33 @@ pub(crate) use crate::chain::{Pool, Record, SET};
 /// Names a slot as it is from one emptying to the next: what is filed anew while a slot is emptied,
 /// or stays in it, is not met again as if it were of before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Tag(pub(crate) u16);
+pub(crate) struct Tag(pub(crate) NonZeroU16);
 
 impl Tag {
-    /// Turned when it is emptied.
-    const EMPTIED: u16 = 1 << 14;
+    /// Of every tag, so that none is 0.
+    const SOME: NonZeroU16 = NonZeroU16::new(1 << 12).unwrap();
     /// Turned when a sweep of it begins: who is filed there from then on, or kept, says the new one.
     /// Only the sweep asks for it.
     pub(crate) const SWEPT: u16 = 1 << 13;
+    /// Turned when it is emptied.
+    const EMPTIED: u16 = 1 << 14;
 
-    /// Of the place with that number, which is below 2^13 - 1. No tag is 0, as that says vacant, and none
-    /// has all bits, which says due: see `At`.
+    /// Of the place with that number, which is below 2^12 - 1: the highest says due, see `At`.
     pub(crate) const fn of(place: u16) -> Self {
-        debug_assert!(place < Self::SWEPT - 1);
-        Self(place + 1)
+        debug_assert!(place < Self::SOME.get() - 1);
+        Self(NonZeroU16::new(place | Self::SOME.get()).unwrap())
     }
 
     /// When it has been emptied.
     #[inline]
-    pub(crate) const fn next(self) -> Self {
-        Self(self.0 ^ Self::EMPTIED)
+    pub(crate) fn next(self) -> Self {
+        Self(Self::SOME | (self.0.get() ^ Self::EMPTIED))
     }
 
     /// When a sweep of it begins; and of that, as it was before.
     #[inline]
-    pub(crate) const fn turned(self) -> Self {
-        Self(self.0 ^ Self::SWEPT)
+    pub(crate) fn turned(self) -> Self {
+        Self(Self::SOME | (self.0.get() ^ Self::SWEPT))
     }
 }
 
@@ -57,7 +59,7 @@ const NIL: Record = Record::MAX;
 #[allow(clippy::cast_possible_truncation)] // nine
 const FULL: u8 = SET as u8;
 
-/// The earliest deadline filed in a slot since it was last empty or swept, and whose it was.
+/// The earliest deadline filed in a slot since it was last empty, and whose it was.
 ///
 /// Entries only ever leave a slot or move later in it, so this is never too late; and it is exact
 /// as long as that entry is still armed for that deadline.

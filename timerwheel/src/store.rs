@@ -19,8 +19,8 @@ use crate::interval::{NO_RHYTHM, Rhythm};
 use crate::segments::Segments;
 use crate::slot::Tag;
 
-/// Entries per segment: 16 KiB of them if the value is a word.
-const SEGMENT: usize = 512;
+/// Entries per segment: 4 KiB of them if the value is a word.
+const SEGMENT: usize = 128;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Store<T> {
@@ -154,26 +154,29 @@ impl<T> Store<T> {
         Some(armed)
     }
 
-    /// Whether an entry is filed in the slot of that tag, swept already or not: without a branch.
+    /// Whether an entry is filed in the slot of that tag, swept already or not.
     #[inline]
     pub(crate) fn is_in(&self, index: u32, slot: Tag) -> bool {
-        At::says(self.entries.get(index).map_or(0, Entry::at), slot)
+        self.entries.get(index).is_some_and(|entry| entry.is_in(slot))
     }
 
-    /// Has the processor fetch entries side by side, and waits for none.
+    /// Touches entries, so that the processor fetches them side by side. What it reads is of no use; that
+    /// it is a black box only keeps it from being left out.
     #[inline]
     pub(crate) fn fetch(&self, indices: &[u32]) {
-        let at = indices.iter().map(|index| self.entries.get(*index).map_or(0, Entry::at));
-        black_box(at.fold(0, |all, at| all | at));
+        let armed = |index: &&u32| matches!(self.entries.get(**index), Some(Entry::Armed(_)));
+        black_box(indices.iter().filter(armed).count());
     }
 
-    /// The same for what is due, and what else is asked then.
+    /// The same of what is due, and of what else is asked then.
     pub(crate) fn fetch_due(&self, queue: &[DueEntry]) {
         let mut all = 0;
         for due in queue {
-            all |= u64::from(self.entries.get(due.index).map_or(0, Entry::at));
-            if due.is_interval {
-                all |= self.rhythm(due.index).map_or(0, Rhythm::period);
+            all += u64::from(matches!(self.entries.get(due.index), Some(Entry::Armed(_))));
+            if due.is_interval
+                && let Some(rhythm) = self.rhythm(due.index)
+            {
+                all += rhythm.period();
             }
         }
         black_box(all);

@@ -25,6 +25,7 @@ fn memory_is_bounded() {
     what_cancelled_intervals_took_can_be_given_back();
     a_timer_costs_at_most_48_bytes();
     what_the_wheel_says_of_its_memory_is_so();
+    what_sorting_took_is_given_back();
 }
 
 fn arm_and_cancel_runs_in_constant_memory() {
@@ -134,6 +135,24 @@ fn a_timer_costs_at_most_48_bytes() {
         assert!(each <= 48, "{each} bytes each for {timers}");
         assert_eq!(wheel.heap_bytes().cast_signed(), held(&region), "what it says of itself");
     }
+}
+
+/// What it took to bring a crowd in order is not kept.
+fn what_sorting_took_is_given_back() {
+    let region = Region::new(GLOBAL);
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..100_000_u64 {
+        wheel.insert((1 << 32) + n * 7_919 % (1 << 24), n);
+    }
+    let armed = held(&region);
+    wheel.advance(1 << 33);
+    assert!(held(&region) > armed + 100_000 * 24, "the queue, at least");
+    while wheel.pop_expired().is_some() {}
+    let kept = held(&region) - armed;
+    assert!(
+        kept < 1024 * 1024,
+        "{kept} bytes more than before: more than the numbers that are free"
+    );
 }
 
 /// With something of every kind: intervals, a queue of what is due, slots of several levels and one

@@ -216,3 +216,37 @@ fn a_half_swept_slot_agrees_with_the_model() {
     (0..60).for_each(crowd_and_sweep::<1>);
     (0..20).for_each(crowd_and_sweep::<2>);
 }
+
+#[test]
+fn a_slot_that_comes_first_is_refined_in_the_middle_of_its_sweep() {
+    let mut in_the_middle = 0;
+    for first in 12..=22_u64 {
+        let mut wheel = TimerWheel::new(0);
+        let mut firsts = Vec::new();
+        // Sixty timers in each of forty slots: a step of a sweep, of 114 sets, ends within one of them.
+        for slot in 1..=40 {
+            firsts.push(wheel.insert(slot * 256, 0));
+            (0..59).for_each(|n| _ = wheel.insert(slot * 256 + 100, n));
+        }
+        let far: Vec<_> = (0..60_000).map(|n| wheel.insert((1 << 40) + n, n)).collect();
+        let moved = wheel.moved();
+        for handle in far {
+            wheel.cancel(handle);
+            if wheel.moved() > moved {
+                break;
+            }
+        }
+        wheel.advance(first * 256 - 1);
+        // Not handed out: that would sweep on.
+        let due = wheel.due_len();
+        let cancelled = usize::try_from(first).unwrap() - 1;
+        wheel.cancel(firsts[cancelled]);
+        let before = wheel.moved();
+        wheel.refine_wakeup();
+        in_the_middle += u32::from(wheel.moved() > before);
+        wheel.check_invariants();
+        wheel.advance(first * 256 + 100);
+        assert_eq!(wheel.due_len() - due, 59, "slot {first}");
+    }
+    assert!(in_the_middle > 0, "no slot was refined");
+}

@@ -7,15 +7,6 @@ use super::Filing;
 use crate::level::{self, Place};
 
 impl<const BITS: u32> Filing<BITS> {
-    /// The last deadline that belongs to a place: what is filed there with a later one has moved.
-    pub(crate) fn last_tick(now: u64, place: Place) -> u64 {
-        if place == Place::OVERDUE {
-            return now;
-        }
-        let level = place.ahead_at::<BITS>().map_or(place.level::<BITS>(), |(level, _)| level);
-        Self::start_of(now, place).saturating_add(level::ticks_of::<BITS>(level) - 1)
-    }
-
     /// The first tick of a place on the wheel.
     pub(super) fn start_of(now: u64, place: Place) -> u64 {
         match place.ahead_at::<BITS>() {

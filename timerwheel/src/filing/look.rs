@@ -53,6 +53,15 @@ impl<const BITS: u32> Filing<BITS> {
         slot.records(&self.pool).zip(tags)
     }
 
+    /// The last deadline that belongs to a place: what is filed there with a later one has moved.
+    pub(crate) fn last_tick(now: u64, place: Place) -> u64 {
+        if place == Place::OVERDUE {
+            return now;
+        }
+        let level = place.ahead_at::<BITS>().map_or(place.level::<BITS>(), |(level, _)| level);
+        Self::start_of(now, place).saturating_add(level::ticks_of::<BITS>(level) - 1)
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.levels.capacity() * size_of::<Level>()
             + self.levels.iter().map(|level| size_of_val(&**level)).sum::<usize>()

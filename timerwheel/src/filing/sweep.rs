@@ -6,8 +6,8 @@
 //! and each of its entries has a record there, wherever. So it may be emptied in the middle of a
 //! sweep, which ends that, and what comes next on its level may be sorted out of its front.
 //!
-//! Of an entry only this is asked, and not when it is due: a slot that is not empty then keeps the note
-//! of its earliest entry, which is never too late.
+//! A sweep asks an entry only where it is filed, not when it is due. So it cannot know the earliest of those
+//! that stay, and leaves the note of that as it is, which is never too late, unless the slot is empty.
 
 use super::Filing;
 use crate::level::Place;
@@ -54,6 +54,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// Begins to sweep a slot, if it holds any record; none is in the middle of that.
     pub(crate) fn begin_sweep(&mut self, place: Place) {
         debug_assert!(self.half_swept().is_none(), "one slot at a time");
+        self.half_swept = HalfSwept::NONE;
         if let Some(slot) = self.slot_mut(place).filter(|slot| !slot.is_empty()) {
             let added = slot.turn();
             let left = slot.sets() + 1;
@@ -72,7 +73,8 @@ impl<const BITS: u32> Filing<BITS> {
         if self.half_swept.is_at(place) { self.half_swept.left as usize * SET } else { 0 }
     }
 
-    /// Lifts the slot that is being swept out of its place, to be [put back](Self::put_back).
+    /// Lifts the slot that is being swept out of its place, to be at hand beside all else of this, until it is
+    /// [put back](Self::put_back).
     pub(crate) fn lift(&mut self, place: Place) -> Slot {
         let Some(there) = self.slot_mut(place) else { return Slot::new(place.tag()) };
         let empty = Slot::new(there.tag());
@@ -95,7 +97,7 @@ impl<const BITS: u32> Filing<BITS> {
         slot.push_noted(index, &mut self.pool)
     }
 
-    /// Puts back what of a slot is to stay there; nothing was filed in it meanwhile.
+    /// Puts back what of a slot is to stay there.
     pub(crate) fn put_back(&mut self, now: u64, place: Place, mut slot: Slot) {
         let mut holds = !slot.is_empty();
         if !holds {
@@ -107,7 +109,6 @@ impl<const BITS: u32> Filing<BITS> {
             holds = true;
         }
         if let Some(there) = self.slot_mut(place) {
-            debug_assert!(there.is_empty(), "filed in a slot that is being swept");
             *there = slot;
         }
         self.mark(place, holds);

@@ -1,12 +1,13 @@
 //! An entry: what is armed, where it is filed and of which kind it is, or a vacant place.
 
-use core::num::NonZeroU32;
+use core::num::NonZeroU16;
 
 use crate::handle::Generation;
 use crate::slot::Tag;
 
 /// An armed timer, or the place for one. 32 bytes if the value is a word: where an armed one is filed is
-/// never 0, so 0 in its place says vacant, and what is asked of one word is asked without a branch.
+/// never 0, so 0 in its place says vacant. Only if the value itself has something that can say that, the
+/// compiler takes that, and asking both takes a branch.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry<T> {
     Vacant { generation: Generation },
@@ -14,13 +15,16 @@ pub(crate) enum Entry<T> {
 }
 
 impl<T> Entry<T> {
-    /// Where it is filed as one word, 0 for what is vacant: so it is read without a branch.
+    /// Whether it is filed in the slot of that tag, swept already or not.
     #[inline]
-    pub(super) fn at(&self) -> u32 {
-        match self {
-            Self::Armed(armed) => armed.at.0.get(),
-            Self::Vacant { .. } => 0,
-        }
+    pub(super) fn is_in(&self, tag: Tag) -> bool {
+        At::says(
+            match self {
+                Self::Armed(armed) => armed.at.0.get(),
+                Self::Vacant { .. } => 0,
+            },
+            tag,
+        )
     }
 }
 
@@ -42,31 +46,32 @@ pub(crate) enum Kind {
     Interval,
 }
 
-/// Where an entry is filed, and of which kind it is: the tag of its slot in the lower half, and above it
-/// what is not said of a one-shot in a slot, so that moving a timer to a later deadline asks one question.
+/// Where an entry is filed, and of which kind it is.
+///
+/// In one word, where all that is not a one-shot in a slot is at the upper end, so that moving a
+/// timer to a later deadline asks one question. Never 0, as no tag is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct At(NonZeroU32);
+pub(crate) struct At(NonZeroU16);
 
 impl At {
-    const ARMED: NonZeroU32 = NonZeroU32::new(1 << 16).unwrap();
-    const INTERVAL: u32 = 1 << 17;
+    const INTERVAL: u16 = 1 << 15;
     /// Due. No slot has such a tag.
-    const DUE: u32 = 1 << 18 | 0xffff;
+    const DUE: u16 = Self::INTERVAL - 1;
 
     /// In the slot of that tag, and nowhere else: a record of the entry in another slot, or from
     /// before the slot was last emptied, stands for nothing.
     #[inline]
     pub(crate) fn filed(kind: Kind, tag: Tag) -> Self {
         match kind {
-            Kind::Once => Self(Self::ARMED | u32::from(tag.0)),
-            Kind::Interval => Self(Self::ARMED | Self::INTERVAL | u32::from(tag.0)),
+            Kind::Once => Self(tag.0),
+            Kind::Interval => Self(tag.0 | Self::INTERVAL),
         }
     }
 
     /// In another slot.
     #[inline]
     pub(crate) fn moved(self, tag: Tag) -> Self {
-        Self(Self::ARMED | u32::from(tag.0) | (self.0.get() & Self::INTERVAL))
+        Self(tag.0 | (self.0.get() & Self::INTERVAL))
     }
 
     /// Collected by `advance`, not handed out yet.
@@ -77,38 +82,35 @@ impl At {
 
     #[inline]
     pub(crate) const fn is_due(self) -> bool {
-        self.0.get() >= 1 << 18
+        self.0.get() | Self::INTERVAL == u16::MAX
     }
 
     /// Whether it says that tag.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // the tag is the lower half
-    pub(crate) const fn is(self, tag: Tag) -> bool {
-        self.0.get() as u16 == tag.0
+    pub(crate) fn is(self, tag: Tag) -> bool {
+        self.0.get() & !Self::INTERVAL == tag.0.get()
     }
 
     /// Whether it is filed in the slot of that tag, swept already or not.
     #[inline]
-    pub(crate) const fn is_in(self, tag: Tag) -> bool {
+    pub(crate) fn is_in(self, tag: Tag) -> bool {
         Self::says(self.0.get(), tag)
     }
 
-    /// The same of the word, which is 0 for what is vacant.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // the tag is the lower half
-    pub(super) const fn says(at: u32, tag: Tag) -> bool {
-        (at as u16 ^ tag.0) & !Tag::SWEPT == 0
+    fn says(at: u16, tag: Tag) -> bool {
+        (at ^ tag.0.get()) & !(Self::INTERVAL | Tag::SWEPT) == 0
     }
 
     /// A one-shot that is not due: its record may stay where it is when the deadline moves away.
     #[inline]
     pub(crate) const fn may_stay(self) -> bool {
-        self.0.get() < Self::INTERVAL
+        self.0.get() < Self::DUE
     }
 
     #[inline]
     pub(crate) const fn is_interval(self) -> bool {
-        self.0.get() & Self::INTERVAL != 0
+        self.0.get() >= Self::INTERVAL
     }
 
     #[inline]

@@ -118,9 +118,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     fn sort_sets_ahead(&mut self, next: &Next, mut sets: u32) {
         let mut batch = Batch::new();
-        while sets > 0 {
+        loop {
             batch.fetch(&self.store, sets, || self.filing.set_to_sort(next));
-            sets = if batch.sets() < Batch::SETS { 0 } else { sets - batch.sets() };
+            sets -= batch.sets();
             let records = self.filing.records();
             for &index in batch.records() {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
@@ -131,6 +131,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 }
             }
             self.cascaded += (self.filing.records() - records) as u64;
+            if !batch.is_full() {
+                break;
+            }
         }
     }
 

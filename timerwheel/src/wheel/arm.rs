@@ -11,7 +11,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // a call would pass what it hands over through memory, and save registers
     pub(super) fn arm_once(&mut self, deadline: u64, value: T) -> TimerHandle {
         if let Some(Vacancy { index, entry }) = self.store.vacancy()
-            && let Entry::Vacant { generation } = *entry
+            && let Entry::Vacant { generation, .. } = *entry
             && let Some(tag) = self.filing.file_in_place(self.now, deadline, index)
         {
             let (armed, at) = (self.armings, At::filed(Kind::Once, tag));
@@ -31,7 +31,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let Some(Vacancy { index, entry }) = self.store.vacancy() else {
             unreachable!("room has been made")
         };
-        let Entry::Vacant { generation } = *entry else {
+        let Entry::Vacant { generation, .. } = *entry else {
             unreachable!("a free number has no armed entry")
         };
         let at = At::filed(kind, self.filing.file_anyhow(self.now, deadline, index));

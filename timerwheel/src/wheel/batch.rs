@@ -20,30 +20,28 @@ impl Batch {
     /// Sets in a batch: seventy entries are more than any processor fetches at a time.
     pub(super) const SETS: u32 = 8;
 
-    /// A power of two, so that no record needs a check.
+    /// A power of two, so that no record that is put there needs a check.
     const ROOM: usize = (Self::SETS as usize * SET).next_power_of_two();
 
     pub(super) const fn new() -> Self {
         Self { records: [0; Self::ROOM], len: 0, sets: 0 }
     }
 
-    /// Takes as many sets as there are, but no more than `most`, and has their entries fetched.
+    /// Takes as many sets as there are, but no more than `most` nor than there is room for, and has
+    /// their entries fetched.
     #[inline]
     pub(super) fn fetch<T>(
         &mut self,
         store: &Store<T>,
         most: u32,
-        mut next: impl FnMut() -> Option<[Record; SET]>,
+        next: impl FnMut() -> Option<[Record; SET]>,
     ) {
-        (self.len, self.sets) = (0, 0);
-        while self.sets < most.min(Self::SETS)
-            && let Some(set) = next()
-        {
-            self.sets += 1;
-            store.fetch(&set);
-            self.records[self.len..self.len + SET].copy_from_slice(&set);
-            self.len += SET;
-        }
+        self.take(most, next, |batch, set| {
+            store.fetch(set);
+            for index in set {
+                batch.add(*index, true);
+            }
+        });
     }
 
     /// The same, without the records whose entry is not filed in the slot of that tag.
@@ -53,18 +51,36 @@ impl Batch {
         store: &Store<T>,
         slot: Tag,
         most: u32,
+        next: impl FnMut() -> Option<[Record; SET]>,
+    ) {
+        self.take(most, next, |batch, set| {
+            for index in set {
+                batch.add(*index, store.is_in(*index, slot));
+            }
+        });
+    }
+
+    #[inline]
+    fn take(
+        &mut self,
+        most: u32,
         mut next: impl FnMut() -> Option<[Record; SET]>,
+        add: impl Fn(&mut Self, &[Record; SET]),
     ) {
         (self.len, self.sets) = (0, 0);
         while self.sets < most.min(Self::SETS)
             && let Some(set) = next()
         {
             self.sets += 1;
-            for index in set {
-                self.records[self.len % Self::ROOM] = index;
-                self.len += usize::from(store.is_in(index, slot));
-            }
+            add(self, &set);
         }
+    }
+
+    /// Adds a record, or has the next one take its place.
+    #[inline]
+    fn add(&mut self, record: Record, stays: bool) {
+        self.records[self.len % Self::ROOM] = record;
+        self.len += usize::from(stays);
     }
 
     /// Sets that it took.
@@ -73,8 +89,14 @@ impl Batch {
         self.sets
     }
 
+    /// Whether there may be more to take.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.sets == Self::SETS
+    }
+
     #[inline]
     pub(super) fn records(&self) -> &[Record] {
-        self.records.get(..self.len).unwrap_or_default()
+        &self.records[..self.len]
     }
 }

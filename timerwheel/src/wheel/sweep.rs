@@ -175,7 +175,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                     entry.at = entry.at.moved(self.filing.keep(&mut slot, index));
                 }
             }
-            if batch.sets() < Batch::SETS {
+            if !batch.is_full() {
                 break;
             }
         }
