@@ -149,8 +149,11 @@ fn are_those_expected(
     hold(!all.keys().any(|call| call.contains("timerfd")), "a timer of the kernel's");
     let count = |call: &str| list.get(call).copied().unwrap_or(0.0);
     let registrations = count("epoll_ctl");
-    if let Load::KeepAlive { .. } = load {
-        hold(registrations == 0.0, "connections are registered more than once");
+    if let Load::KeepAlive { connections, .. } = load {
+        // Once each, and the listener at most once for each that came alone: how many did is chance.
+        let (registered, _) = all.get("epoll_ctl").copied().unwrap_or_default();
+        let once_each = 2 * connections as u64 + 16;
+        hold(registered <= once_each, "connections are registered more than once");
         let in_vain: u64 = ["recvfrom", "sendto", "read", "write"]
             .iter()
             .filter_map(|call| all.get(*call))
