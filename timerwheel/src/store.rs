@@ -80,7 +80,7 @@ impl<T> Store<T> {
     fn grow(&mut self) {
         // The last numbers are left out: `u32::MAX` means none elsewhere.
         assert!(
-            self.entries.len() < u32::MAX as usize - 2 * SEGMENT,
+            self.entries.len() < u32::MAX as usize - 1024,
             "a wheel holds at most 2^32 - 1024 timers"
         );
         let segment = self.entries.len() / SEGMENT;
@@ -172,11 +172,11 @@ impl<T> Store<T> {
     pub(crate) fn fetch_due(&self, queue: &[DueEntry]) {
         let mut all = 0;
         for due in queue {
-            all += u64::from(matches!(self.entries.get(due.index), Some(Entry::Armed(_))));
+            all |= u64::from(matches!(self.entries.get(due.index), Some(Entry::Armed(_))));
             if due.is_interval
                 && let Some(rhythm) = self.rhythm(due.index)
             {
-                all += rhythm.period();
+                all |= rhythm.period();
             }
         }
         black_box(all);

@@ -1,6 +1,6 @@
 //! One test for each bug found, named for it.
 
-use timerwheel::TimerWheel;
+use timerwheel::{Interval, TimerWheel};
 
 /// Sweeping a slot noted the new deadline of an entry that had moved to a later slot as the
 /// earliest of this one, and the wake-up for everything in between came too late.
@@ -107,5 +107,21 @@ fn what_is_given_back_by_an_empty_wheel_begins_anew_and_old_handles_stay_stale()
         assert!(!wheel.contains(handle) && wheel.cancel(handle).is_none());
     }
     assert_eq!(wheel.cancel(fresh), Some(0));
+    wheel.check_invariants();
+}
+
+/// Many intervals that are due are fetched together, and what was read of them was added up: their
+/// periods can be more than a `u64` holds.
+#[test]
+fn many_intervals_of_the_longest_period_are_handed_out_together() {
+    let mut wheel = TimerWheel::new(0);
+    for n in 0..1_000_u64 {
+        wheel.insert_interval(Interval::new(1, u64::MAX).expect("not zero"), n);
+    }
+    wheel.advance(1);
+    for n in 0..1_000 {
+        assert_eq!(wheel.pop_expired().map(|expired| expired.value), Some(n));
+    }
+    assert!(wheel.pop_expired().is_none());
     wheel.check_invariants();
 }

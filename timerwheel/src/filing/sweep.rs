@@ -15,7 +15,7 @@ use crate::slot::{Record, SET, Slot, Tag};
 
 /// The one slot that is in the middle of a sweep, if any is.
 #[derive(Clone, Debug)]
-pub(crate) struct HalfSwept {
+pub(super) struct HalfSwept {
     place: Place,
     /// Sets of records at its front that were not looked at yet: none, if there is no such slot.
     left: u32,
