@@ -17,7 +17,7 @@ pub(crate) struct DueEntry {
 impl DueEntry {
     /// The order of expiry as one number, which compares without a branch.
     #[inline]
-    fn order(&self) -> u128 {
+    pub(crate) fn order(&self) -> u128 {
         u128::from(self.deadline) << 64 | u128::from(self.armed)
     }
 }
@@ -135,15 +135,12 @@ impl Due {
         self.unordered = false;
         let part = &mut self.queue[start..];
         if part.len() >= radix::WORTH_IT {
-            radix::sort_by_deadline(part, &mut self.scratch);
+            radix::sort(part, &mut self.scratch);
             self.scratch.truncate(KEPT);
             self.scratch.shrink_to(KEPT);
-            if part.is_sorted() {
-                return;
-            }
-            // Some had moved: they were armed later than their place in the slot says.
+        } else {
+            part.sort_unstable();
         }
-        part.sort_unstable();
     }
 
     /// All slots have been pushed. Parts cross when entries had moved to later deadlines without
