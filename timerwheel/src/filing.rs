@@ -170,13 +170,14 @@ impl<const BITS: u32> Filing<BITS> {
         self.pace.look_again_at(0);
     }
 
-    /// Empties a slot. What is sorted ahead of it stays.
-    pub(crate) fn take(&mut self, place: Place) -> Option<Taken> {
+    /// Empties a slot into `taken`, if it is there. What is sorted ahead of it stays.
+    pub(crate) fn take(&mut self, place: Place, taken: &mut Taken) {
         self.half_swept.ends_at(place);
         self.mark(place, false);
-        let taken = self.slot_mut(place)?.take();
-        self.count_taken(taken.last_records().len());
-        Some(taken)
+        if let Some(slot) = self.slot_mut(place) {
+            slot.take(taken);
+            self.count_taken(taken.last_records().len());
+        }
     }
 
     /// Notes that a slot holds records, or does not any more.
@@ -192,12 +193,13 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// [`take`](Self::take) of a slot of a level.
     #[inline]
-    pub(crate) fn take_slot(&mut self, level: u32, slot: u32) -> Option<Taken> {
+    pub(crate) fn take_slot(&mut self, level: u32, slot: u32, taken: &mut Taken) {
         self.half_swept.ends_at(Place::new::<BITS>(level, slot));
         self.occupancy.clear(level, slot);
-        let taken = self.levels.get_mut(level as usize)?[slot as usize % 256].take();
-        self.count_taken(taken.last_records().len());
-        Some(taken)
+        if let Some(level) = self.levels.get_mut(level as usize) {
+            level[slot as usize % 256].take(taken);
+            self.count_taken(taken.last_records().len());
+        }
     }
 
     /// The next records of a slot that was taken, those in the slot itself aside.

@@ -127,21 +127,21 @@ impl Slot {
     /// empty slot says the same as the first.
     #[inline]
     pub(crate) fn note(&mut self, deadline: u64, index: u32) {
-        if deadline <= self.earliest_deadline {
-            self.earliest_deadline = deadline;
-            self.earliest_index = index;
-        }
+        // No branch: nobody can guess whether it is the earliest one.
+        let is_earliest = deadline <= self.earliest_deadline;
+        self.earliest_deadline = self.earliest_deadline.min(deadline);
+        self.earliest_index = if is_earliest { index } else { self.earliest_index };
     }
 
     /// Leaves an empty slot behind.
     #[inline]
-    pub(crate) fn take(&mut self) -> Taken {
-        let chain = core::mem::replace(&mut self.chain, Chain::EMPTY);
-        let taken = Taken { records: self.records, chain, tag: self.tag, len: self.len };
+    pub(crate) fn take(&mut self, taken: &mut Taken) {
+        taken.records = self.records;
+        taken.chain = core::mem::replace(&mut self.chain, Chain::EMPTY);
+        (taken.tag, taken.len) = (self.tag, self.len);
         self.forget_earliest();
         self.tag = self.tag.next();
         self.len = 0;
-        taken
     }
 
     /// Adds a record and says the tag, if it is not the first one and there is room in the slot
@@ -225,7 +225,8 @@ impl Slot {
     }
 }
 
-/// What was in a slot.
+/// What was in a slot. Who takes it has room for it and says where: handed back it would be moved once
+/// more, in wider words than it was just written in, and reading those waits for the cache.
 #[derive(Debug)]
 pub(crate) struct Taken {
     records: [Record; SET],
@@ -235,6 +236,11 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// Of no slot.
+    pub(crate) const fn nothing() -> Self {
+        Self { records: [NIL; SET], chain: Chain::EMPTY, tag: Tag::of(0), len: 0 }
+    }
+
     /// What the entries filed there say.
     #[inline]
     pub(crate) fn tag(&self) -> Tag {
@@ -300,7 +306,8 @@ mod tests {
             );
             assert_eq!(slot.is_empty(), len == 0);
             assert!(slot.records(&pool).eq(0..len));
-            let mut taken = slot.take();
+            let mut taken = Taken::nothing();
+            slot.take(&mut taken);
             assert!(slot.is_empty() && slot.tag() != taken.tag());
             let mut out = Vec::new();
             while let Some(set) = taken.next_set(&mut pool) {
@@ -309,7 +316,7 @@ mod tests {
             out.extend_from_slice(taken.last_records());
             assert!(out.into_iter().eq(0..len));
             assert_eq!(pool.in_use(), 0);
-            slot.take();
+            slot.take(&mut taken);
             assert_eq!(slot.tag(), Tag::of(3), "emptied twice");
         }
         assert_eq!(pool.capacity(), 48, "chunks are used again");

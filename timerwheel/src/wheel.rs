@@ -166,9 +166,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         T: Clone,
     {
         self.clone = Some(T::clone);
-        let handle = self.arm(interval.first, value, Kind::Interval);
-        self.store.set_rhythm(handle.index, interval.rhythm);
-        handle
+        let (index, generation) = self.arm(interval.first, value, Kind::Interval);
+        self.store.set_rhythm(index, interval.rhythm);
+        TimerHandle { wheel: self.id, index, generation }
     }
 
     /// Moves a timer to another deadline under the same handle. O(1), and one store if that is

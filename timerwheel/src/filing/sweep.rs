@@ -11,7 +11,7 @@
 
 use super::Filing;
 use crate::level::Place;
-use crate::slot::{Record, SET, Slot, Tag};
+use crate::slot::{Record, SET, Slot, Tag, Taken};
 
 /// The one slot that is in the middle of a sweep, if any is.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl<const BITS: u32> Filing<BITS> {
     fn let_go_of_root(&mut self, now: u64, level: u32) {
         let root = Self::root_of(now, level);
         if self.slot(root).is_some_and(Slot::is_empty) && !self.is_sorted_ahead(now, root) {
-            self.take(root);
+            self.take(root, &mut Taken::nothing());
         }
     }
 }

@@ -36,14 +36,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// of the cursor.
     #[inline]
     fn collect_ticks(&mut self, before: u64, now: u64) {
+        let mut taken = Taken::nothing();
         while let Some((tick, place)) = self.filing.next_passed(now) {
             if place == Place::OVERDUE {
                 self.empty_slot(place);
                 self.filing.settle(before);
             } else {
-                if let Some(mut taken) = self.filing.take_slot(0, place.slot::<BITS>()) {
-                    self.collect_slot(&mut taken);
-                }
+                self.filing.take_slot(0, place.slot::<BITS>(), &mut taken);
+                self.collect_slot(&mut taken);
                 self.filing.settle_after(tick);
             }
         }
@@ -84,11 +84,12 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     fn empty_passed(&mut self, level: u32, last: u32) {
         let mut from = 0;
+        let mut taken = Taken::nothing();
         while from <= last
             && let Some(slot) = self.filing.next_slot(level, from)
             && slot <= last
-            && let Some(mut taken) = self.filing.take_slot(level, slot)
         {
+            self.filing.take_slot(level, slot, &mut taken);
             self.collect_slot(&mut taken);
             from = slot + 1;
         }
@@ -139,9 +140,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline(never)]
     fn empty_slot(&mut self, place: Place) {
-        if let Some(mut taken) = self.filing.take(place) {
-            self.collect_slot(&mut taken);
-        }
+        let mut taken = Taken::nothing();
+        self.filing.take(place, &mut taken);
+        self.collect_slot(&mut taken);
     }
 
     /// What a slot holds is due, but for what a slot of a higher level holds for later, and for

@@ -10,7 +10,7 @@
 use super::TimerWheel;
 use super::batch::Batch;
 use crate::level::Place;
-use crate::slot::{Record, SET, Tag};
+use crate::slot::{Record, SET, Tag, Taken};
 
 /// Garbage that is always allowed: 16,384 records, 64 KiB, on levels of 256 slots.
 pub(super) const fn allowance<const BITS: u32>() -> usize {
@@ -140,7 +140,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Files what a slot holds anew, and so notes its earliest entry anew.
     fn refile_all(&mut self, place: Place) {
-        let Some(mut taken) = self.filing.take(place) else { return };
+        let mut taken = Taken::nothing();
+        self.filing.take(place, &mut taken);
         let slot = taken.tag();
         while let Some(set) = self.filing.next_set(&mut taken) {
             self.refile_set(slot, &set);
