@@ -85,22 +85,20 @@ impl<T> SameDelay<T> {
         self.len += 1;
         self.push_back(index);
         let generation = self.places[index as usize].generation;
-        TimerHandle { wheel: self.id, index, generation }
+        self.id.handle(index, generation)
     }
 
     /// Arms a timer anew, a whole delay from now, under the same handle. False if that is stale.
     pub fn refresh(&mut self, handle: TimerHandle) -> bool {
-        let armed = self.is_armed(handle);
-        if armed {
-            self.unlink(handle.index);
-            self.push_back(handle.index);
-        }
-        armed
+        let Some(index) = self.locate(handle) else { return false };
+        self.unlink(index);
+        self.push_back(index);
+        true
     }
 
     /// Takes a timer out and hands its value back, at once. `None` if the handle is stale.
     pub fn cancel(&mut self, handle: TimerHandle) -> Option<T> {
-        if self.is_armed(handle) { self.remove(handle.index) } else { None }
+        self.remove(self.locate(handle)?)
     }
 
     /// Moves the time on. A `now` before the last one is taken as the last one.
@@ -115,7 +113,7 @@ impl<T> SameDelay<T> {
         if head.deadline > self.now || head.armed >= self.collected {
             return None;
         }
-        let handle = TimerHandle { wheel: self.id, index: self.head, generation: head.generation };
+        let handle = self.id.handle(self.head, head.generation);
         self.remove(self.head).map(|value| (handle, value))
     }
 
@@ -133,12 +131,12 @@ impl<T> SameDelay<T> {
 
     /// The deadline of a timer.
     pub fn deadline_of(&self, handle: TimerHandle) -> Option<u64> {
-        self.is_armed(handle).then(|| self.places[handle.index as usize].deadline)
+        self.locate(handle).map(|index| self.places[index as usize].deadline)
     }
 
     /// Whether the timer is armed.
     pub fn contains(&self, handle: TimerHandle) -> bool {
-        self.is_armed(handle)
+        self.locate(handle).is_some()
     }
 
     /// Timers armed.
@@ -168,12 +166,11 @@ impl<T> SameDelay<T> {
         index
     }
 
-    fn is_armed(&self, handle: TimerHandle) -> bool {
-        handle.wheel == self.id
-            && self
-                .places
-                .get(handle.index as usize)
-                .is_some_and(|place| place.generation == handle.generation && place.value.is_some())
+    /// The place of an armed timer.
+    fn locate(&self, handle: TimerHandle) -> Option<u32> {
+        let index = self.id.index_of(handle)?;
+        let place = self.places.get(index as usize)?;
+        (place.generation == handle.generation && place.value.is_some()).then_some(index)
     }
 
     fn push_back(&mut self, index: u32) {

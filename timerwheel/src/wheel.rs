@@ -166,9 +166,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         T: Clone,
     {
         self.clone = Some(T::clone);
-        let (index, generation) = self.arm(interval.first, value, Kind::Interval);
-        self.store.set_rhythm(index, interval.rhythm);
-        TimerHandle { wheel: self.id, index, generation }
+        let handle = self.arm(interval.first, value, Kind::Interval);
+        if let Some(index) = self.id.index_of(handle) {
+            self.store.set_rhythm(index, interval.rhythm);
+        }
+        handle
     }
 
     /// Moves a timer to another deadline under the same handle. O(1), and one store if that is
@@ -179,7 +181,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     pub fn reschedule(&mut self, handle: TimerHandle, deadline: u64) -> bool {
         let armed = self.armings;
-        let Some(entry) = self.locate_mut(handle) else { return false };
+        let Some((index, entry)) = self.locate_mut(handle) else { return false };
         // Later: the record stays where it is, and whoever empties that slot files it anew.
         if deadline >= entry.deadline && entry.at.may_stay() {
             entry.deadline = deadline;
@@ -187,22 +189,20 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.armings += 1;
             return true;
         }
-        self.refile(handle.index, deadline)
+        self.refile(index, deadline)
     }
 
     /// Takes a timer out and hands its value back, at once. O(1). `None` if the handle is stale.
     #[inline]
     pub fn cancel(&mut self, handle: TimerHandle) -> Option<T> {
-        if handle.wheel != self.id {
-            return None;
-        }
+        let index = self.id.index_of(handle)?;
         // What is rare is left to calls in tail position, so that the rest calls and saves nothing.
         if self.spend_credit() || self.store.free_is_full() {
             return self.cancel_after_upkeep(handle);
         }
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
         let is_filed = |entry: &Armed<T>| is_meant(entry) && !entry.at.is_due();
-        let Some(entry) = self.store.remove_if(handle.index, is_filed) else {
+        let Some(entry) = self.store.remove_if(index, is_filed) else {
             return self.cancel_due(handle);
         };
         Some(entry.value)
@@ -281,8 +281,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut entries = self.take_all().into_entries();
         entries.sort_unstable_by_key(|(_, entry)| (entry.deadline, entry.armed));
         entries.into_iter().map(move |(index, entry)| {
-            let handle = TimerHandle { wheel, index, generation: entry.generation };
-            (handle, entry.deadline, entry.value)
+            (wheel.handle(index, entry.generation), entry.deadline, entry.value)
         })
     }
 
@@ -359,7 +358,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// The value of a timer, to change it in place.
     pub fn get_mut(&mut self, handle: TimerHandle) -> Option<&mut T> {
-        self.locate_mut(handle).map(|entry| &mut entry.value)
+        self.locate_mut(handle).map(|(_, entry)| &mut entry.value)
     }
 
     /// The deadline of a timer; of an interval, its next one.
@@ -370,8 +369,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// All timers with handle, deadline and value, in no particular order. O(capacity).
     pub fn iter(&self) -> impl Iterator<Item = (TimerHandle, u64, &T)> {
         self.store.iter().map(|(index, entry)| {
-            let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
-            (handle, entry.deadline, &entry.value)
+            (self.id.handle(index, entry.generation), entry.deadline, &entry.value)
         })
     }
 
@@ -391,26 +389,24 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline]
     fn locate(&self, handle: TimerHandle) -> Option<&Armed<T>> {
-        if handle.wheel != self.id {
-            return None;
-        }
-        self.store.armed(handle.index).filter(|entry| entry.generation == handle.generation)
+        let entry = self.store.armed(self.id.index_of(handle)?)?;
+        (entry.generation == handle.generation).then_some(entry)
     }
 
     #[inline]
-    fn locate_mut(&mut self, handle: TimerHandle) -> Option<&mut Armed<T>> {
-        if handle.wheel != self.id {
-            return None;
-        }
-        self.store.armed_mut(handle.index).filter(|entry| entry.generation == handle.generation)
+    fn locate_mut(&mut self, handle: TimerHandle) -> Option<(u32, &mut Armed<T>)> {
+        let index = self.id.index_of(handle)?;
+        let entry = self.store.armed_mut(index)?;
+        (entry.generation == handle.generation).then_some((index, entry))
     }
 
     /// Says how far before its tick the deadline of an interval lies; see
     /// [`Interval::phase`](crate::Interval::phase).
     #[cfg(feature = "std")]
     pub(crate) fn set_phase(&mut self, handle: TimerHandle, phase: u32) {
-        if self.locate(handle).is_some_and(|entry| entry.at.kind() == Kind::Interval)
-            && let Some(rhythm) = self.store.rhythm_mut(handle.index)
+        if let Some((index, entry)) = self.locate_mut(handle)
+            && entry.at.kind() == Kind::Interval
+            && let Some(rhythm) = self.store.rhythm_mut(index)
         {
             rhythm.restart(phase);
         }

@@ -1,7 +1,7 @@
 //! Arming: the usual way, which calls nothing, and what lies beside it.
 
 use super::TimerWheel;
-use crate::handle::{Generation, TimerHandle};
+use crate::handle::TimerHandle;
 use crate::store::{Armed, At, Entry, Kind, Vacancy};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -10,13 +10,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // a call would pass what it hands over through memory, and save registers
     pub(super) fn arm_once(&mut self, deadline: u64, value: T) -> TimerHandle {
-        let (index, generation) = self.arm_in_place(deadline, value);
-        TimerHandle { wheel: self.id, index, generation }
-    }
-
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // as `arm_once`
-    fn arm_in_place(&mut self, deadline: u64, value: T) -> (u32, Generation) {
         if let Some(Vacancy { index, entry }) = self.store.vacancy()
             && let Entry::Vacant { generation, .. } = *entry
             && let Some(tag) = self.filing.file_in_place(self.now, deadline, index)
@@ -25,15 +18,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             *entry = Entry::Armed(Armed { deadline, armed, value, generation, at });
             self.armings += 1;
             self.store.filled();
-            return (index, generation);
+            return self.id.handle(index, generation);
         }
         self.arm(deadline, value, Kind::Once)
     }
 
-    /// Arms, and lets grow what has to. Says what makes a handle, in registers: a handle would come back
-    /// through memory, and who takes it from there at once waits for it, on the usual way as well.
+    /// Arms, and lets grow what has to.
     #[inline(never)]
-    pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> (u32, Generation) {
+    pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
         self.store.make_room();
         let armed = self.next_arming();
         let Some(Vacancy { index, entry }) = self.store.vacancy() else {
@@ -45,7 +37,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let at = At::filed(kind, self.filing.file_anyhow(self.now, deadline, index));
         *entry = Entry::Armed(Armed { deadline, armed, value, generation, at });
         self.store.filled();
-        (index, generation)
+        self.id.handle(index, generation)
     }
 
     #[inline]
@@ -99,7 +91,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     pub(super) fn cancel_due(&mut self, handle: TimerHandle) -> Option<T> {
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
-        let entry = self.store.remove_if(handle.index, is_meant)?;
+        let entry = self.store.remove_if(self.id.index_of(handle)?, is_meant)?;
         self.left_the_queue();
         Some(entry.value)
     }

@@ -2,7 +2,6 @@
 
 use super::{Expired, TimerWheel};
 use crate::due::DueEntry;
-use crate::handle::TimerHandle;
 use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -29,7 +28,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         };
         self.due.pop_front();
         let Armed { value, generation, deadline, .. } = entry;
-        let handle = TimerHandle { wheel: self.id, index, generation };
+        let handle = self.id.handle(index, generation);
         Some(Expired { handle, value, deadline, late: self.now - deadline, missed: 0 })
     }
 
@@ -78,7 +77,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         entry.armed = self.armings;
         entry.at = At::filed(Kind::Interval, self.filing.file(self.now, next, index));
         self.armings += 1;
-        let handle = TimerHandle { wheel: self.id, index, generation: entry.generation };
+        let handle = self.id.handle(index, entry.generation);
         Some(Expired { handle, value, deadline, late, missed })
     }
 
