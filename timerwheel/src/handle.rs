@@ -40,9 +40,8 @@ pub struct TimerHandle {
 impl TimerHandle {
     /// The handle as three numbers, for what can carry nothing else: a program in C, the user data
     /// of a poller. They are never all zero.
-    #[allow(clippy::cast_possible_truncation)] // halves
     pub const fn to_words(self) -> [u32; 3] {
-        [(self.place >> 32) as u32, self.place as u32, self.generation.0.get()]
+        [(self.place >> 32) as u32, self.index(), self.generation.0.get()]
     }
 
     /// The handle that [`to_words`](Self::to_words) has taken apart; `None` for words that are of
@@ -63,6 +62,12 @@ impl TimerHandle {
             Some(generation) => Some(WheelId::of(wheel).handle(index, Generation(generation))),
             None => None,
         }
+    }
+
+    /// The number of its place, of whatever wheel.
+    #[allow(clippy::cast_possible_truncation)] // the lower half
+    pub(crate) const fn index(self) -> u32 {
+        self.place as u32
     }
 }
 
@@ -95,10 +100,11 @@ impl WheelId {
         TimerHandle { place: self.0 | index as u64, generation }
     }
 
-    /// The number of the place that a handle names, if it is of this wheel.
+    /// The number of the place that a handle names; one that no place has, if it is of another wheel:
+    /// who looks for the place finds out both in one comparison.
     #[inline]
-    pub(crate) fn index_of(self, handle: TimerHandle) -> Option<u32> {
-        u32::try_from(handle.place ^ self.0).ok()
+    pub(crate) fn index_of(self, handle: TimerHandle) -> u64 {
+        handle.place ^ self.0
     }
 }
 

@@ -168,9 +168,9 @@ impl<T> SameDelay<T> {
 
     /// The place of an armed timer.
     fn locate(&self, handle: TimerHandle) -> Option<u32> {
-        let index = self.id.index_of(handle)?;
-        let place = self.places.get(index as usize)?;
-        (place.generation == handle.generation && place.value.is_some()).then_some(index)
+        let place = self.places.get(usize::try_from(self.id.index_of(handle)).ok()?)?;
+        let is_armed = place.generation == handle.generation && place.value.is_some();
+        is_armed.then_some(handle.index())
     }
 
     fn push_back(&mut self, index: u32) {

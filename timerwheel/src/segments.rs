@@ -57,8 +57,8 @@ impl<E, const N: usize> Segments<E, N> {
     }
 
     #[inline]
-    pub(crate) fn get(&self, index: u32) -> Option<&E> {
-        let index = index as usize;
+    pub(crate) fn get(&self, index: impl Into<u64>) -> Option<&E> {
+        let index = usize::try_from(index.into()).ok()?;
         let segment = if Self::ARE_SMALL {
             &self.aligned.get(index / N)?.0
         } else {
@@ -68,8 +68,8 @@ impl<E, const N: usize> Segments<E, N> {
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut E> {
-        let index = index as usize;
+    pub(crate) fn get_mut(&mut self, index: impl Into<u64>) -> Option<&mut E> {
+        let index = usize::try_from(index.into()).ok()?;
         let segment = if Self::ARE_SMALL {
             &mut self.aligned.get_mut(index / N)?.0
         } else {
@@ -133,7 +133,8 @@ mod tests {
             segments[index] = [u64::from(index); WORDS];
         }
         assert!(segments.iter().map(|element| element[0]).eq(0..256));
-        assert!(segments.get(256).is_none() && segments.get_mut(256).is_none());
+        assert!(segments.get(256_u32).is_none() && segments.get_mut(256_u32).is_none());
+        assert!(segments.get(1_u64 << 32).is_none(), "the lower half alone is in range");
         segments.truncate(129);
         assert_eq!(segments.len(), 256);
         segments.truncate(128);

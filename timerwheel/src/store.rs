@@ -130,11 +130,13 @@ impl<T> Store<T> {
     /// Takes an armed entry out if it is the one that `is_meant`; its number becomes free with the
     /// next generation. The caller has seen to it that there is room for the number.
     #[inline]
+    #[allow(clippy::cast_possible_truncation)] // no place has a number of more than 32 bits
     pub(crate) fn remove_if(
         &mut self,
-        index: u32,
+        index: impl Into<u64>,
         is_meant: impl FnOnce(&Armed<T>) -> bool,
     ) -> Option<Armed<T>> {
+        let index = index.into();
         let entry = self.entries.get_mut(index)?;
         let Entry::Armed(armed) = entry else { return None };
         if !is_meant(armed) {
@@ -149,7 +151,7 @@ impl<T> Store<T> {
         if retires {
             self.retired += 1;
         } else {
-            self.free.push(index);
+            self.free.push(index as u32);
         }
         Some(armed)
     }
@@ -183,7 +185,7 @@ impl<T> Store<T> {
     }
 
     #[inline]
-    pub(crate) fn armed(&self, index: u32) -> Option<&Armed<T>> {
+    pub(crate) fn armed(&self, index: impl Into<u64>) -> Option<&Armed<T>> {
         match self.entries.get(index) {
             Some(Entry::Armed(armed)) => Some(armed),
             _ => None,
@@ -196,7 +198,7 @@ impl<T> Store<T> {
     }
 
     #[inline]
-    pub(crate) fn armed_mut(&mut self, index: u32) -> Option<&mut Armed<T>> {
+    pub(crate) fn armed_mut(&mut self, index: impl Into<u64>) -> Option<&mut Armed<T>> {
         match self.entries.get_mut(index) {
             Some(Entry::Armed(armed)) => Some(armed),
             _ => None,

@@ -167,9 +167,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     {
         self.clone = Some(T::clone);
         let handle = self.arm(interval.first, value, Kind::Interval);
-        if let Some(index) = self.id.index_of(handle) {
-            self.store.set_rhythm(index, interval.rhythm);
-        }
+        self.store.set_rhythm(handle.index(), interval.rhythm);
         handle
     }
 
@@ -180,29 +178,30 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// handed out yet is no longer due. An interval goes on from its new deadline with its period.
     #[inline]
     pub fn reschedule(&mut self, handle: TimerHandle, deadline: u64) -> bool {
-        let armed = self.armings;
-        let Some((index, entry)) = self.locate_mut(handle) else { return false };
         // Later: the record stays where it is, and whoever empties that slot files it anew.
-        if deadline >= entry.deadline && entry.at.may_stay() {
+        if let Some(entry) = self.store.armed_mut(self.id.index_of(handle))
+            && entry.at.may_stay()
+            && entry.generation == handle.generation
+            && deadline >= entry.deadline
+        {
             entry.deadline = deadline;
-            entry.armed = armed;
+            entry.armed = self.armings;
             self.armings += 1;
             return true;
         }
-        self.refile(index, deadline)
+        self.refile(handle, deadline)
     }
 
     /// Takes a timer out and hands its value back, at once. O(1). `None` if the handle is stale.
     #[inline]
     pub fn cancel(&mut self, handle: TimerHandle) -> Option<T> {
-        let index = self.id.index_of(handle)?;
         // What is rare is left to calls in tail position, so that the rest calls and saves nothing.
         if self.spend_credit() || self.store.free_is_full() {
             return self.cancel_after_upkeep(handle);
         }
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
         let is_filed = |entry: &Armed<T>| is_meant(entry) && !entry.at.is_due();
-        let Some(entry) = self.store.remove_if(index, is_filed) else {
+        let Some(entry) = self.store.remove_if(self.id.index_of(handle), is_filed) else {
             return self.cancel_due(handle);
         };
         Some(entry.value)
@@ -358,7 +357,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// The value of a timer, to change it in place.
     pub fn get_mut(&mut self, handle: TimerHandle) -> Option<&mut T> {
-        self.locate_mut(handle).map(|(_, entry)| &mut entry.value)
+        self.locate_mut(handle).map(|entry| &mut entry.value)
     }
 
     /// The deadline of a timer; of an interval, its next one.
@@ -389,24 +388,22 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline]
     fn locate(&self, handle: TimerHandle) -> Option<&Armed<T>> {
-        let entry = self.store.armed(self.id.index_of(handle)?)?;
+        let entry = self.store.armed(self.id.index_of(handle))?;
         (entry.generation == handle.generation).then_some(entry)
     }
 
     #[inline]
-    fn locate_mut(&mut self, handle: TimerHandle) -> Option<(u32, &mut Armed<T>)> {
-        let index = self.id.index_of(handle)?;
-        let entry = self.store.armed_mut(index)?;
-        (entry.generation == handle.generation).then_some((index, entry))
+    fn locate_mut(&mut self, handle: TimerHandle) -> Option<&mut Armed<T>> {
+        let entry = self.store.armed_mut(self.id.index_of(handle))?;
+        (entry.generation == handle.generation).then_some(entry)
     }
 
     /// Says how far before its tick the deadline of an interval lies; see
     /// [`Interval::phase`](crate::Interval::phase).
     #[cfg(feature = "std")]
     pub(crate) fn set_phase(&mut self, handle: TimerHandle, phase: u32) {
-        if let Some((index, entry)) = self.locate_mut(handle)
-            && entry.at.kind() == Kind::Interval
-            && let Some(rhythm) = self.store.rhythm_mut(index)
+        if self.locate(handle).is_some_and(|entry| entry.at.is_interval())
+            && let Some(rhythm) = self.store.rhythm_mut(handle.index())
         {
             rhythm.restart(phase);
         }

@@ -47,10 +47,13 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         armed
     }
 
-    /// Files an armed entry for another deadline, as of now.
+    /// Files an armed entry for another deadline, as of now. False if there is none.
     #[inline(never)]
-    pub(super) fn refile(&mut self, index: u32, deadline: u64) -> bool {
-        let armed = self.next_arming();
+    pub(super) fn refile(&mut self, handle: TimerHandle, deadline: u64) -> bool {
+        if !self.contains(handle) {
+            return false;
+        }
+        let (index, armed) = (handle.index(), self.next_arming());
         let Some(entry) = self.store.armed_mut(index) else { return false };
         entry.deadline = deadline;
         entry.armed = armed;
@@ -91,7 +94,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     pub(super) fn cancel_due(&mut self, handle: TimerHandle) -> Option<T> {
         let is_meant = |entry: &Armed<T>| entry.generation == handle.generation;
-        let entry = self.store.remove_if(self.id.index_of(handle)?, is_meant)?;
+        let entry = self.store.remove_if(self.id.index_of(handle), is_meant)?;
         self.left_the_queue();
         Some(entry.value)
     }
