@@ -23,7 +23,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.arm(deadline, value, Kind::Once)
     }
 
-    /// Arms, and lets grow what has to. Says what makes a handle, in registers.
+    /// Arms, and lets grow what has to.
     #[inline(never)]
     pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
         self.store.make_room();
