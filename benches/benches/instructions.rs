@@ -25,8 +25,8 @@ const INNER: &str = "TIMERS_INSTRUCTIONS_OF";
 const SIZE: usize = 100_000;
 
 /// What one operation of ours may take, net of the harness: what the wheel reaches and a twelfth
-/// more, for other compilers, so that a change that costs instructions does not pass unseen. Behind it
-/// is what the wheel should take.
+/// more at most, for other compilers, so that a change that costs instructions does not pass unseen. Behind
+/// it is what the wheel should take.
 const BOUNDS: [(Workload, f64); 14] = [
     (Workload::Insert, 125.0),       // 50
     (Workload::Cancel, 139.0),       // 30

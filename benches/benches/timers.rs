@@ -203,7 +203,7 @@ fn is_too_slow(plan: &Plan, outcome: &Outcome) -> bool {
     outcome.time > plan.slice / 10
 }
 
-/// Round by round, each peer once per round.
+/// Round by round, each peer once in each, [warm](run_warm).
 fn run_all(plan: &Plan, workload: Workload, size: usize, exact: &Exact) -> Vec<Runs> {
     let mut all: Vec<Runs> = ALL.iter().map(|_| Runs::default()).collect();
     let expected = REFERENCE.run(workload, size).expect("the sorted map does not panic").digest;

@@ -67,6 +67,7 @@ impl TimerHandle {
     }
 
     /// The number of its place, of whatever wheel.
+    #[inline]
     #[allow(clippy::cast_possible_truncation)] // the lower half
     pub(crate) const fn index(self) -> u32 {
         self.place as u32

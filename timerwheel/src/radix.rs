@@ -34,11 +34,12 @@ pub(crate) fn sort(entries: &mut [DueEntry], scratch: &mut Vec<DueEntry>) {
     }
     if upper < bits {
         sort_by_bits(entries, scratch, lowest, bits);
+        if put_right(entries) {
+            return;
+        }
     }
-    if !put_right(entries) {
-        // Most of them had moved.
-        entries.sort_unstable();
-    }
+    // Most of them had moved.
+    entries.sort_unstable();
 }
 
 /// Sorts by so many bits of the deadline, from that one up, and keeps the order of those where they
@@ -62,8 +63,8 @@ fn sort_by_bits(entries: &mut [DueEntry], scratch: &mut [DueEntry], mut shift: u
     }
 }
 
-/// Moves those that are out of order to their places, as long as all together do not pass more others
-/// than there are. False if they would.
+/// Moves those that are out of order to their places, as long as all together pass fewer others than
+/// there are. False if that is not enough; then it has moved some.
 fn put_right(entries: &mut [DueEntry]) -> bool {
     let mut left = entries.len();
     for at in 1..entries.len() {

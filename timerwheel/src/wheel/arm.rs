@@ -27,7 +27,6 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     pub(super) fn arm(&mut self, deadline: u64, value: T, kind: Kind) -> TimerHandle {
         self.store.make_room();
-        let armed = self.next_arming();
         let Some(Vacancy { index, entry }) = self.store.vacancy() else {
             unreachable!("room has been made")
         };
@@ -35,28 +34,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             unreachable!("a free number has no armed entry")
         };
         let at = At::filed(kind, self.filing.file_anyhow(self.now, deadline, index));
-        *entry = Entry::Armed(Armed { deadline, armed, value, generation, at });
+        *entry = Entry::Armed(Armed { deadline, armed: self.armings, value, generation, at });
+        self.armings += 1;
         self.store.filled();
         self.id.handle(index, generation)
-    }
-
-    #[inline]
-    pub(super) fn next_arming(&mut self) -> u64 {
-        let armed = self.armings;
-        self.armings += 1;
-        armed
     }
 
     /// Files an armed entry for another deadline, as of now. False if there is none.
     #[inline(never)]
     pub(super) fn refile(&mut self, handle: TimerHandle, deadline: u64) -> bool {
-        if !self.contains(handle) {
+        let index = handle.index();
+        let entry = self.store.armed_mut(self.id.index_of(handle));
+        let Some(entry) = entry.filter(|entry| entry.generation == handle.generation) else {
             return false;
-        }
-        let (index, armed) = (handle.index(), self.next_arming());
-        let Some(entry) = self.store.armed_mut(index) else { return false };
+        };
         entry.deadline = deadline;
-        entry.armed = armed;
+        entry.armed = self.armings;
+        self.armings += 1;
         let before = entry.at;
         entry.at = At::filed(before.kind(), self.filing.file(self.now, deadline, index));
         if before.kind() == Kind::Interval
