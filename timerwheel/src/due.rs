@@ -111,6 +111,18 @@ impl Due {
         self.queue.push(entry);
     }
 
+    /// Pushes one that mostly comes after all others, and is no part of a slot.
+    #[inline]
+    pub(crate) fn push_next(&mut self, entry: DueEntry) {
+        if let Some(last) = self.queue.last() {
+            self.crossed |= last.order() > entry.order();
+        }
+        self.queue.push(entry);
+        self.left += 1;
+        self.unfetched += usize::from(self.unfetched > 0);
+        self.unordered_from = self.queue.len();
+    }
+
     /// All of a slot has been pushed: sorts that part while it is small and warm. A slot is filed
     /// in arming order, so mostly there is nothing to sort.
     #[inline]

@@ -12,9 +12,10 @@ use alloc::vec::Vec;
 pub(crate) use self::sort::Next;
 use self::sweep::HalfSwept;
 use crate::ahead::Ahead;
+use crate::bottom::Bottom;
 use crate::level::{self, Occupancy, Place};
 use crate::pace::Pace;
-use crate::slot::{self, Level, Pool, Record, SET, Slot, Tag, Taken};
+use crate::slot::{self, Earliest, Level, Pool, Record, SET, Slot, Tag, Taken};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Filing<const BITS: u32> {
@@ -23,15 +24,18 @@ pub(crate) struct Filing<const BITS: u32> {
     occupancy: Occupancy,
     /// What was armed for now or earlier.
     overdue: Slot,
+    /// What comes next where timers are sparse.
+    bottom: Bottom<BITS>,
     /// What is sorted already of the slots that come next.
     ahead: Ahead<BITS>,
     pace: Pace,
     half_swept: HalfSwept,
     pool: Pool,
-    /// The tick from which on `advance` has something to do: the start of the first slot, 0 if
-    /// something is overdue. All that an advance with nothing due looks at.
+    /// The tick from which on `advance` has something to do: the start of the first slot, or the first
+    /// deadline at the bottom. All that an advance with nothing due looks at.
     next_event: u64,
-    /// The slot that this is the start of.
+    /// The first slot and its start, which is 0 if something is overdue.
+    next_start: u64,
     next_place: Place,
     /// Records ever put into a slot.
     filed: u64,
@@ -47,11 +51,13 @@ impl<const BITS: u32> Filing<BITS> {
             levels: Vec::new(),
             occupancy: Occupancy::new(),
             overdue: Slot::new(Place::OVERDUE.tag()),
+            bottom: Bottom::new(),
             ahead: Ahead::new(),
             pace: Pace::new(now),
             half_swept: HalfSwept::NONE,
             pool: Pool::new(),
             next_event: u64::MAX,
+            next_start: u64::MAX,
             next_place: Place::NONE,
             filed: 0,
             moved: 0,
@@ -77,8 +83,53 @@ impl<const BITS: u32> Filing<BITS> {
     #[inline]
     pub(crate) fn next_passed(&self, now: u64) -> Option<(u64, Place)> {
         // At the end of time, the event that never comes has come.
-        let comes = self.next_event <= now && self.next_place != Place::NONE;
-        comes.then_some((self.next_event, self.next_place))
+        let comes = self.next_start <= now && self.next_place != Place::NONE;
+        comes.then_some((self.next_start, self.next_place))
+    }
+
+    /// Whether a slot comes up by `now`.
+    #[inline]
+    pub(crate) fn passes_a_slot(&self, now: u64) -> bool {
+        self.next_start <= now
+    }
+
+    /// Takes the first record out of the bottom, if that comes up by `now`.
+    #[inline]
+    pub(crate) fn pop_bottom(&mut self, now: u64) -> Option<Earliest> {
+        let first = self.bottom.pop(now)?;
+        self.moved += 1;
+        Some(first)
+    }
+
+    /// The first record at the bottom; if there is none, one of no entry, at the end of time.
+    #[inline]
+    pub(crate) fn first_at_bottom(&self) -> Earliest {
+        self.bottom.first()
+    }
+
+    /// Whether there is room at the bottom for what a slot held.
+    #[inline]
+    pub(crate) fn fits_bottom(&self, taken: &Taken) -> bool {
+        let in_sets = taken.sets() as usize * SET;
+        self.bottom.has_room_for(in_sets + taken.last_records().len())
+    }
+
+    /// Files an entry of a slot of `level` that [fits the bottom](Self::fits_bottom) there, unless it
+    /// has moved on and is as far away as ever.
+    #[inline]
+    pub(crate) fn file_few(&mut self, now: u64, deadline: u64, index: u32, level: u32) -> Tag {
+        if !level::same_above::<BITS>(now, deadline, level - 1) {
+            return self.file_growing(now, deadline, index);
+        }
+        self.filed += 1;
+        self.bottom.push(deadline, index);
+        Place::BOTTOM.tag()
+    }
+
+    /// Finds the next event anew, after the bottom has changed.
+    #[inline]
+    pub(crate) fn settle_bottom(&mut self) {
+        self.next_event = self.next_start.min(self.bottom.first().deadline);
     }
 
     /// Records in all slots, those of cancelled and moved entries included.
@@ -144,8 +195,9 @@ impl<const BITS: u32> Filing<BITS> {
         if place.is_empty() {
             self.occupancy.set(level, slot);
             let start = level::start_of::<BITS>(now, level, slot);
-            if start <= self.next_event {
-                self.next_event = start;
+            if start <= self.next_start {
+                self.next_start = start;
+                self.next_event = self.next_event.min(start);
                 self.next_place = Place::new::<BITS>(level, slot);
             }
         }
@@ -154,7 +206,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     #[cold]
     fn file_overdue(&mut self, deadline: u64, index: u32) -> Tag {
-        self.next_event = 0;
+        (self.next_event, self.next_start) = (0, 0);
         self.next_place = Place::OVERDUE;
         self.overdue.push(index, deadline, &mut self.pool)
     }
@@ -246,13 +298,14 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Finds the next event anew, after slots were emptied; `now` is what the rest are ahead of.
     pub(crate) fn settle(&mut self, now: u64) {
-        (self.next_event, self.next_place) = match self.occupancy.first::<BITS>(now) {
+        (self.next_start, self.next_place) = match self.occupancy.first::<BITS>(now) {
             _ if self.has_overdue() => (0, Place::OVERDUE),
             Some((level, slot)) => {
                 (level::start_of::<BITS>(now, level, slot), Place::new::<BITS>(level, slot))
             }
             None => (u64::MAX, Place::NONE),
         };
+        self.settle_bottom();
     }
 
     /// [`settle`](Self::settle), when the slot of `tick` was emptied: mostly there is another one
@@ -261,8 +314,9 @@ impl<const BITS: u32> Filing<BITS> {
     pub(crate) fn settle_after(&mut self, tick: u64) {
         match self.occupancy.slot_from(0, level::digit::<BITS>(tick, 0)) {
             Some(slot) if !self.has_overdue() => {
-                self.next_event = level::start_of::<BITS>(tick, 0, slot);
+                self.next_start = level::start_of::<BITS>(tick, 0, slot);
                 self.next_place = Place::new::<BITS>(0, slot);
+                self.settle_bottom();
             }
             _ => self.settle(tick),
         }
@@ -277,6 +331,21 @@ impl<const BITS: u32> Filing<BITS> {
             Some(level) => Some((place, &level[place.slot::<BITS>() as usize % 256])),
             None => (place == Place::OVERDUE).then_some((place, &self.overdue)),
         }
+    }
+
+    /// The earliest deadline that was noted of what comes first.
+    #[inline]
+    pub(crate) fn noted(&self) -> Earliest {
+        let bottom = self.bottom.first();
+        match self.first() {
+            Some((_, slot)) if slot.earliest().deadline <= bottom.deadline => slot.earliest(),
+            _ => bottom,
+        }
+    }
+
+    /// Whether that is the first record at the bottom.
+    pub(crate) fn is_at_bottom(&self, noted: Earliest) -> bool {
+        !self.bottom.records().is_empty() && noted == self.bottom.first()
     }
 
     /// The slot at a place, if anything was ever filed in its level.
@@ -302,6 +371,11 @@ impl<const BITS: u32> Filing<BITS> {
                 Some(&mut level[place.slot::<BITS>() as usize])
             }
         }
+    }
+
+    /// The records at the bottom, in the order of what they were filed for.
+    pub(crate) fn at_bottom(&self) -> &[Earliest] {
+        self.bottom.records()
     }
 
     pub(crate) fn records_of<'a>(&'a self, slot: &'a Slot) -> impl Iterator<Item = u32> + 'a {

@@ -30,6 +30,9 @@ impl Place {
         Self(((level << BITS) | slot) as u16)
     }
 
+    /// Sorted, among the few that come next.
+    pub(crate) const BOTTOM: Self = Self((1 << 12) - 3);
+
     /// In the block of `level` that comes next, sorted ahead of time.
     pub(crate) const fn ahead<const BITS: u32>(level: u32, slot: u32) -> Self {
         Self::new::<BITS>(levels::<BITS>() + level, slot)

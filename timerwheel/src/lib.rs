@@ -54,7 +54,8 @@
 //! enters a slot, its entries are handed out if due, or filed once more as seen from the new now:
 //! twice in the life of most timers, seven times at the very most, and never per tick elapsed. The
 //! slot that comes next on a level is sorted into the level below while the ticks before it have work
-//! anyway, if any have, so that the tick that enters it has not to move all of it.
+//! anyway, if any have, so that the tick that enters it has not to move all of it. If it holds but a few,
+//! they are sorted by deadline instead, and wait beside the levels.
 //!
 //! # The contract
 //!
@@ -111,6 +112,7 @@ extern crate alloc;
 mod ahead;
 #[cfg(feature = "audit")]
 pub mod audit;
+mod bottom;
 mod chain;
 #[cfg(feature = "std")]
 mod clock;

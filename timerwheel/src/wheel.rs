@@ -223,7 +223,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             self.now = now;
             return;
         }
-        self.collect(now);
+        if self.filing.passes_a_slot(now) {
+            self.collect(now);
+        } else {
+            self.collect_bottom(now);
+        }
     }
 
     /// [`advance`](Self::advance) for a time that is `part` / 2<sup>32</sup> of a tick into `now`:

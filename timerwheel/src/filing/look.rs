@@ -72,7 +72,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// What must hold of the slots alone.
     pub(crate) fn check(&self, now: u64) {
-        let mut records = 0;
+        let mut records = self.at_bottom().len();
         let mut chunks = 0;
         for place in (0..self.levels.len() << BITS).map(Place::numbered) {
             let (level, number) = (place.level::<BITS>(), place.slot::<BITS>());
@@ -92,9 +92,12 @@ impl<const BITS: u32> Filing<BITS> {
         }
         let first = self.occupied(now).next().map(|(place, start, _)| (start, place));
         let first = first.unwrap_or((u64::MAX, Place::NONE));
-        assert_eq!((self.next_event, self.next_place), first, "the next event");
+        assert_eq!((self.next_start, self.next_place), first, "the first slot");
+        self.bottom.check();
+        let next = self.next_start.min(self.bottom.first().deadline);
+        assert_eq!(self.next_event, next, "the next event");
         for (place, start, slot) in self.occupied(now) {
-            assert!(start >= self.next_event, "event at {start} before {}", self.next_event);
+            assert!(start >= next, "event at {start} before {next}");
             let held = slot.records(&self.pool).count();
             records += held;
             chunks += slot.chunks() as usize;

@@ -1,6 +1,7 @@
 //! Sorting what comes next on a level into the level below.
 
 use super::Filing;
+use crate::bottom::Bottom;
 use crate::level::{self, Place};
 use crate::pace::{Rest, Step};
 use crate::slot::{Record, SET, Slot, Tag};
@@ -58,7 +59,9 @@ impl<const BITS: u32> Filing<BITS> {
         let (before, within) =
             (level::ticks_left::<BITS>(step.now, level), level::ticks_of::<BITS>(level));
         let mut rest = Rest { sets: slot.map_or(0, Slot::sets), before, within };
-        let share = rest.share(step).min(most);
+        // A small one goes to the bottom as it is.
+        let are_few = Bottom::<BITS>::takes(rest.sets) && self.ahead.next_from(below, 0).is_none();
+        let share = if are_few { 0 } else { rest.share(step).min(most) };
         rest.sets -= share;
         let look_at = rest.look_at(step);
         *self.ahead.look_at(below) = look_at;

@@ -32,12 +32,27 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.sort_ahead(waiting);
     }
 
+    /// [`collect`](Self::collect), when all that comes up is at the bottom.
+    #[inline(never)]
+    pub(super) fn collect_bottom(&mut self, now: u64) {
+        let waiting = self.due.waiting();
+        self.now = now;
+        self.due.begin();
+        self.empty_bottom(now);
+        self.filing.settle_bottom();
+        self.due.end();
+        self.sort_ahead(waiting);
+    }
+
     /// Nearly every tick: no slot above the lowest level comes up, and what is not due goes ahead
     /// of the cursor.
     #[inline]
     fn collect_ticks(&mut self, before: u64, now: u64) {
         let mut taken = Taken::nothing();
         while let Some((tick, place)) = self.filing.next_passed(now) {
+            if self.filing.first_at_bottom().deadline < tick {
+                self.empty_bottom(tick - 1);
+            }
             if place == Place::OVERDUE {
                 self.empty_slot(place);
                 self.filing.settle(before);
@@ -47,10 +62,25 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 self.filing.settle_after(tick);
             }
         }
+        if self.filing.first_at_bottom().deadline <= now {
+            self.empty_bottom(now);
+            self.filing.settle_bottom();
+        }
+    }
+
+    /// What of the bottom comes up by `until`.
+    #[inline]
+    fn empty_bottom(&mut self, until: u64) {
+        while let Some(record) = self.filing.pop_bottom(until) {
+            if let Some(due) = self.take_up(Place::BOTTOM.tag(), record.index, Filing::file_later) {
+                self.due.push_next(due);
+            }
+        }
     }
 
     #[inline]
     fn collect_levels(&mut self, before: u64, now: u64) {
+        self.empty_bottom(now);
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
@@ -65,7 +95,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                     last = level::digit::<BITS>(now, level);
                 }
             }
-            self.empty_passed(level, last);
+            self.empty_passed(level, last, level > 0 && entered == 0);
             levels &= levels - 1;
         }
     }
@@ -80,9 +110,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     /// Each slot once: an entry that had moved to a later deadline may go back into one of the
-    /// slots behind, for the next time it comes round.
+    /// slots behind, for the next time it comes round. What a small slot holds for later may go to the
+    /// bottom, if the level is not the lowest and nothing was sorted ahead, which is worth that only
+    /// where there are many.
     #[inline]
-    fn empty_passed(&mut self, level: u32, last: u32) {
+    fn empty_passed(&mut self, level: u32, last: u32, may_be_few: bool) {
         let mut from = 0;
         let mut taken = Taken::nothing();
         while from <= last
@@ -90,7 +122,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             && slot <= last
         {
             self.filing.take_slot(level, slot, &mut taken);
-            self.collect_slot(&mut taken);
+            if may_be_few && self.filing.fits_bottom(&taken) {
+                self.collect_few(&mut taken, level);
+            } else {
+                self.collect_slot(&mut taken);
+            }
             from = slot + 1;
         }
     }
@@ -160,6 +196,21 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.due.end_slot();
     }
 
+    /// The same of a slot of `level` that holds few: what is not due goes to the bottom.
+    #[inline(never)]
+    fn collect_few(&mut self, taken: &mut Taken, level: u32) {
+        let tag = taken.tag();
+        while let Some(set) = self.filing.next_set(taken) {
+            for index in set {
+                self.collect_one_of_few(tag, index, level);
+            }
+        }
+        for &index in taken.last_records() {
+            self.collect_one_of_few(tag, index, level);
+        }
+        self.due.end_slot();
+    }
+
     #[inline(never)]
     fn collect_sets(&mut self, taken: &mut Taken) {
         let tag = taken.tag();
@@ -185,23 +236,47 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
-    /// Takes a record to the queue, if the entry is filed where it was and due; files it nearer to
-    /// its deadline, if it is not due yet.
     #[inline(always)]
     #[allow(clippy::inline_always)] // the loops it is called from are all there is around it
     fn collect_record(&mut self, tag: Tag, index: u32) {
-        let Some(entry) = self.store.armed_mut(index) else { return };
+        if let Some(due) = self.take_up(tag, index, Filing::file_later) {
+            self.due.push(due);
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as above
+    fn collect_one_of_few(&mut self, tag: Tag, index: u32, level: u32) {
+        let file = |filing: &mut Filing<BITS>, now, deadline, index| {
+            filing.file_few(now, deadline, index, level)
+        };
+        if let Some(due) = self.take_up(tag, index, file) {
+            self.due.push(due);
+        }
+    }
+
+    /// What a record stands for, if the entry is filed in the slot of that tag and due; has it filed
+    /// nearer to its deadline, if it is not due yet.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as above
+    fn take_up(
+        &mut self,
+        tag: Tag,
+        index: u32,
+        file: impl FnOnce(&mut Filing<BITS>, u64, u64, u32) -> Tag,
+    ) -> Option<DueEntry> {
+        let entry = self.store.armed_mut(index)?;
         let (at, deadline) = (entry.at, entry.deadline);
         if !at.is_in(tag) {
-            return;
+            return None;
         }
         if deadline <= self.now {
             let is_interval = at.is_interval();
             entry.at = at.due();
-            self.due.push(DueEntry { deadline, armed: entry.armed, index, is_interval });
-        } else {
-            entry.at = at.moved(self.filing.file_later(self.now, deadline, index));
-            self.cascaded += 1;
+            return Some(DueEntry { deadline, armed: entry.armed, index, is_interval });
         }
+        entry.at = at.moved(file(&mut self.filing, self.now, deadline, index));
+        self.cascaded += 1;
+        None
     }
 }

@@ -48,6 +48,10 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 assert!(queued, "due, but not in the queue");
                 continue;
             }
+            if entry.at.is_in(Place::BOTTOM.tag()) {
+                self.check_at_bottom(index, entry.deadline);
+                continue;
+            }
             let mut records = recorded.range((index, lowest)..(index + 1, lowest));
             let Some((_, (place, start, earliest))) =
                 records.find(|((_, tag), _)| entry.at.is(*tag))
@@ -77,6 +81,17 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
                 assert!(place.index() <= nearest.index(), "filed behind its deadline");
             }
         }
+    }
+
+    /// It has a record there, which comes up in time, and is not due yet.
+    fn check_at_bottom(&self, index: u32, deadline: u64) {
+        let mut records = self.filing.at_bottom().iter().filter(|record| record.index == index);
+        let comes = records.next().is_some_and(|record| record.deadline <= deadline);
+        assert!(
+            comes,
+            "entry {index} for {deadline} has no record at the bottom that comes up in time"
+        );
+        assert!(self.now < self.filing.first_at_bottom().deadline, "the bottom is ahead of now");
     }
 
     fn check_due(&self) {

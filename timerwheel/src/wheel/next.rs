@@ -1,6 +1,7 @@
 //! When to come back: a bound that is free, and the exact deadline.
 
 use super::TimerWheel;
+use crate::level::Place;
 use crate::slot::{Earliest, Slot};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
@@ -17,8 +18,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if self.due.len() > 0 {
             return Some(self.now);
         }
-        let (_, slot) = self.filing.first()?;
-        Some(slot.earliest().deadline.max(self.now))
+        Some(self.filing.noted().deadline.max(self.now))
     }
 
     /// The earliest deadline of all that is armed, or due and not handed out; it may be in the
@@ -47,18 +47,22 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// ```
     #[inline]
     pub fn refine_deadline(&mut self) -> Option<u64> {
-        if let Some(deadline) = self.noted_deadline() {
-            return Some(deadline);
+        match self.noted_deadline() {
+            Some(deadline) => Some(deadline),
+            None => self.refine_and_find(),
         }
+    }
+
+    #[inline(never)]
+    fn refine_and_find(&mut self) -> Option<u64> {
         self.refine_wakeup();
         self.find_next_deadline()
     }
 
-    /// The earliest deadline, if nothing is due and the note of the first slot still holds.
+    /// The earliest deadline, if nothing is due and the note of what comes first still holds.
     #[inline]
     fn noted_deadline(&self) -> Option<u64> {
-        let (_, slot) = self.filing.first()?;
-        let noted = slot.earliest();
+        let noted = self.filing.noted();
         (self.due.len() == 0 && self.holds(noted)).then_some(noted.deadline)
     }
 
@@ -69,17 +73,23 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
         let due = self.due.iter().find(|due| self.is_armed(due.index, due.armed));
         let mut next = due.map(|due| due.deadline);
+        next = next.into_iter().chain(self.earliest_at_bottom()).min();
         for (_, start, slot) in self.filing.occupied(self.now) {
             // Nothing is filed in a slot with a deadline before its first tick.
             if next.is_some_and(|next| next <= start) {
                 break;
             }
-            next = match (next, self.earliest_in(slot)) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            next = next.into_iter().chain(self.earliest_in(slot)).min();
         }
         next
+    }
+
+    /// The earliest deadline of the entries filed at the bottom.
+    fn earliest_at_bottom(&self) -> Option<u64> {
+        let records = self.filing.at_bottom().iter();
+        let entries = records.filter_map(|record| self.store.armed(record.index));
+        let there = entries.filter(|entry| entry.at.is_in(Place::BOTTOM.tag()));
+        there.map(|entry| entry.deadline).min()
     }
 
     /// The earliest deadline of the entries filed in a slot.

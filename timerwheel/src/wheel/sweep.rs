@@ -109,29 +109,41 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// slots of which some is sorted ahead: for such a one it may wake the caller once.
     #[inline]
     pub fn refine_wakeup(&mut self) {
-        if self.filing.first().is_none_or(|(_, slot)| self.holds(slot.earliest())) {
-            return;
+        if !self.holds(self.filing.noted()) {
+            self.refine_first();
         }
-        self.refine_first_slots();
     }
 
     #[inline(never)]
-    fn refine_first_slots(&mut self) {
+    fn refine_first(&mut self) {
         let mut left = REFINED;
-        while left > 0
-            && let Some((place, records)) = self.outdated_front(left)
-        {
-            left -= records.max(1);
-            self.refile_all(place);
+        while left > 0 && !self.holds(self.filing.noted()) {
+            if self.filing.is_at_bottom(self.filing.noted()) {
+                self.refile_first_at_bottom();
+                left -= 1;
+            } else if let Some((place, records)) = self.outdated_front(left) {
+                self.refile_all(place);
+                left -= records.max(1);
+            } else {
+                return;
+            }
         }
     }
 
-    /// The first slot and its records, if they are at most `limit` and the note of its earliest
-    /// entry is out of date.
+    /// Files the first record at the bottom anew, if it stands for anything.
+    fn refile_first_at_bottom(&mut self) {
+        if let Some(record) = self.filing.pop_bottom(u64::MAX) {
+            self.refile_set(Place::BOTTOM.tag(), &[record.index]);
+        }
+        self.filing.settle_bottom();
+    }
+
+    /// The first slot, whose note of its earliest entry is out of date, and its records, if they are at
+    /// most `limit`.
     fn outdated_front(&self, limit: usize) -> Option<(Place, usize)> {
         let (place, slot) = self.filing.first()?;
         // What is sorted ahead of it is in slots of its own, which would have to be looked through too.
-        if self.holds(slot.earliest()) || self.filing.is_sorted_ahead(self.now, place) {
+        if self.filing.is_sorted_ahead(self.now, place) {
             return None;
         }
         let records = self.filing.records_of(slot).take(limit + 1).count();

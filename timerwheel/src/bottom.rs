@@ -1,0 +1,149 @@
+//! The few that come next, sorted: the bottom of the ladder.
+//!
+//! Where timers are sparse, a slot of a far level holds a handful for many ticks. Filing each of them in a
+//! slot of its own, nearer by, to empty one slot after the other soon after, costs more than sorting
+//! them. So the entries of a small slot that comes up go here instead. The ladder queue does the same in
+//! simulators (Tang, Goh and Thng, *Ladder queue: An O(1) priority queue structure for large-scale
+//! discrete event simulation*, 2005).
+//!
+//! A record is a hint here as well, see `slot`: the entry says whether it is still here.
+
+use crate::slot::{Earliest, Record, SET};
+
+/// Records that there is room for: to sort more of them, one by one, is slower than slots.
+const ROOM: usize = 32;
+
+/// Records in use of that on levels of 256 slots; fewer on smaller ones, where as many would be all that a
+/// test has.
+const fn most<const BITS: u32>() -> usize {
+    (1 << BITS) / 8
+}
+
+/// No record.
+const NONE: Earliest = Earliest { deadline: u64::MAX, index: Record::MAX };
+
+#[derive(Clone, Debug)]
+pub(crate) struct Bottom<const BITS: u32> {
+    /// The first of them: all that is asked most of the time.
+    first: Earliest,
+    records: [Earliest; ROOM],
+    /// Those from here to the end are there, in the order of time.
+    head: usize,
+    end: usize,
+}
+
+impl<const BITS: u32> Bottom<BITS> {
+    pub(crate) const fn new() -> Self {
+        const { assert!(most::<BITS>() <= ROOM) };
+        Self { first: NONE, records: [NONE; ROOM], head: 0, end: 0 }
+    }
+
+    /// Whether it takes a slot of so many sets of records when it holds nothing itself.
+    #[inline]
+    pub(crate) const fn takes(sets: u32) -> bool {
+        (sets as usize + 1) * SET <= most::<BITS>()
+    }
+
+    /// Whether there is room for so many more.
+    #[inline]
+    pub(crate) fn has_room_for(&self, more: usize) -> bool {
+        self.end - self.head + more <= most::<BITS>()
+    }
+
+    /// Adds a record, if there is room: after those of the same deadline.
+    #[inline]
+    pub(crate) fn push(&mut self, deadline: u64, index: u32) {
+        if self.end >= ROOM {
+            self.records.copy_within(self.head.., 0);
+            self.end -= self.head;
+            self.head = 0;
+        }
+        let mut at = self.end % ROOM;
+        self.end += 1;
+        while at > self.head && self.records[at - 1].deadline > deadline {
+            self.records[at] = self.records[at - 1];
+            at -= 1;
+        }
+        self.records[at] = Earliest { deadline, index };
+        self.first = self.records[self.head];
+    }
+
+    /// The record that comes first; if there is none, one of no entry, at the end of time.
+    #[inline]
+    pub(crate) fn first(&self) -> Earliest {
+        self.first
+    }
+
+    /// Takes the first record out, if it comes up by `now`.
+    #[inline]
+    pub(crate) fn pop(&mut self, now: u64) -> Option<Earliest> {
+        let first = self.first;
+        if first.deadline > now || self.head == self.end {
+            return None;
+        }
+        self.head += 1;
+        if self.head == self.end {
+            (self.head, self.end) = (0, 0);
+            self.first = NONE;
+        } else {
+            self.first = self.records[self.head % ROOM];
+        }
+        Some(first)
+    }
+
+    /// Its records, in order.
+    pub(crate) fn records(&self) -> &[Earliest] {
+        &self.records[self.head..self.end]
+    }
+
+    /// What must hold of it alone.
+    pub(crate) fn check(&self) {
+        assert!(self.records().is_sorted_by_key(|record| record.deadline), "the bottom is sorted");
+        assert_eq!(self.first, self.records().first().copied().unwrap_or(NONE), "its first record");
+        assert!(self.records().len() <= most::<BITS>(), "the bottom holds few");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn pop_all(bottom: &mut Bottom<8>, now: u64) -> Vec<(u64, u32)> {
+        core::iter::from_fn(|| bottom.pop(now)).map(|r| (r.deadline, r.index)).collect()
+    }
+
+    #[test]
+    fn what_is_pushed_in_any_order_comes_out_sorted_and_the_first_of_equal_ones_first() {
+        let mut bottom = Bottom::new();
+        for (deadline, index) in [(5, 0), (3, 1), (9, 2), (3, 3), (1, 4), (u64::MAX, 5)] {
+            bottom.push(deadline, index);
+            bottom.check();
+        }
+        assert_eq!(pop_all(&mut bottom, 4), [(1, 4), (3, 1), (3, 3)]);
+        bottom.push(2, 6);
+        bottom.check();
+        assert_eq!(pop_all(&mut bottom, 8), [(2, 6), (5, 0)]);
+        assert_eq!(pop_all(&mut bottom, u64::MAX), [(9, 2), (u64::MAX, 5)]);
+        assert_eq!(bottom.pop(u64::MAX), None, "no record is none, at the end of time as well");
+    }
+
+    #[test]
+    fn room_is_used_again_and_there_is_no_more_than_that() {
+        let mut bottom = Bottom::<8>::new();
+        assert!(Bottom::<8>::takes(2) && !Bottom::<8>::takes(3) && !Bottom::<4>::takes(0));
+        for turn in 0..100 {
+            while bottom.has_room_for(1) {
+                bottom.push(turn, 0);
+                bottom.check();
+            }
+            assert_eq!(bottom.records().len(), 32);
+            for _ in 0..7 {
+                assert!(bottom.pop(turn).is_some());
+                bottom.check();
+            }
+            assert!(bottom.has_room_for(7) && !bottom.has_room_for(8));
+        }
+    }
+}
