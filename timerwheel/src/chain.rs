@@ -3,6 +3,8 @@
 //! A chunk is two cache lines next to each other, which are fetched together, and holds three sets of
 //! records: whoever follows the chain waits for memory once for each 27.
 
+use core::hint::black_box;
+
 use crate::segments::Segments;
 
 /// The number of an entry.
@@ -84,6 +86,15 @@ impl Pool {
         self.fresh - 1
     }
 
+    /// Touches both lines of a chunk, if it is one, so that the processor fetches them while the entries of
+    /// the one before are looked at. What it reads is of no use, as in `Store::fetch`.
+    #[inline]
+    fn fetch(&self, chunk: u32) {
+        if let Some(chunk) = self.chunks.get(chunk) {
+            black_box(chunk.next ^ chunk.sets[SETS as usize - 1][SET - 1]);
+        }
+    }
+
     /// Says which one was next.
     #[inline]
     fn give_back(&mut self, chunk: u32) -> u32 {
@@ -138,7 +149,11 @@ impl Chain {
             return None;
         }
         let (sets, taken) = (self.sets() - 1, self.taken());
-        let set = pool.chunks[self.head].sets[(taken % SETS) as usize];
+        let chunk = &pool.chunks[self.head];
+        let set = chunk.sets[(taken % SETS) as usize];
+        if taken == 0 {
+            pool.fetch(chunk.next);
+        }
         if sets == 0 || taken + 1 == SETS {
             self.head = pool.give_back(self.head);
             self.count = sets * 4;
