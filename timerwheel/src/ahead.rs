@@ -30,6 +30,27 @@ pub(crate) struct Ahead<const BITS: u32> {
     levels: u64,
 }
 
+/// The next block of one level, out of its place.
+#[derive(Debug)]
+pub(crate) struct Lifted<const BITS: u32> {
+    level: u32,
+    slots: Level,
+    occupied: SlotBits,
+}
+
+impl<const BITS: u32> Lifted<BITS> {
+    /// The slot to sort a record into, which is noted as one that holds some.
+    #[inline]
+    pub(crate) fn slot_to_fill(&mut self, deadline: u64) -> &mut Slot {
+        let slot = level::digit::<BITS>(deadline, self.level);
+        let to_fill = &mut self.slots[slot as usize % 256];
+        if to_fill.is_empty() {
+            self.occupied[slot as usize / 64 % 4] |= 1 << (slot % 64);
+        }
+        to_fill
+    }
+}
+
 /// The next block of one level.
 #[derive(Clone, Debug)]
 struct Row {
@@ -61,6 +82,22 @@ impl<const BITS: u32> Ahead<BITS> {
     pub(crate) fn slot_mut(&mut self, level: u32, slot: u32) -> Option<&mut Slot> {
         let slots = self.rows.get_mut(level as usize)?.slots.as_mut()?;
         Some(&mut slots[slot as usize % 256])
+    }
+
+    /// Lifts the next block of a level out, to be at hand while it is filled, until it is
+    /// [put back](Self::put_back).
+    pub(crate) fn lift(&mut self, level: u32) -> Lifted<BITS> {
+        let Row { slots, occupied, .. } = &mut self.rows[level as usize];
+        let slots = slots.take().unwrap_or_else(|| slots_of::<BITS>(level));
+        Lifted { level, slots, occupied: *occupied }
+    }
+
+    pub(crate) fn put_back(&mut self, lifted: Lifted<BITS>) {
+        let Row { slots, occupied, .. } = &mut self.rows[lifted.level as usize];
+        (*slots, *occupied) = (Some(lifted.slots), lifted.occupied);
+        if lifted.occupied != [0; 4] {
+            self.levels |= 1 << lifted.level;
+        }
     }
 
     /// The slot to sort a record into, which is noted as one that holds some.

@@ -144,23 +144,22 @@ impl Chain {
     }
 
     #[inline]
-    pub(crate) fn pop(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+    pub(crate) fn pop<'a>(&mut self, pool: &'a mut Pool) -> Option<&'a [Record; SET]> {
         if self.count == 0 {
             return None;
         }
-        let (sets, taken) = (self.sets() - 1, self.taken());
-        let chunk = &pool.chunks[self.head];
-        let set = chunk.sets[(taken % SETS) as usize];
+        let (head, sets, taken) = (self.head, self.sets() - 1, self.taken());
         if taken == 0 {
-            pool.fetch(chunk.next);
+            pool.fetch(pool.chunks[head].next);
         }
         if sets == 0 || taken + 1 == SETS {
-            self.head = pool.give_back(self.head);
+            self.head = pool.give_back(head);
             self.count = sets * 4;
         } else {
             self.count = sets * 4 + taken + 1;
         }
-        Some(set)
+        // Given back or not, it is as it was until somebody takes it again.
+        Some(&pool.chunks[head].sets[(taken % SETS) as usize])
     }
 
     /// Chunks that it holds.

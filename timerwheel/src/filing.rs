@@ -256,9 +256,9 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// The next records of a slot that was taken, those in the slot itself aside.
     #[inline]
-    pub(crate) fn next_set(&mut self, taken: &mut Taken) -> Option<[Record; SET]> {
+    pub(crate) fn next_set(&mut self, taken: &mut Taken) -> Option<&[Record; SET]> {
         let set = taken.next_set(&mut self.pool)?;
-        self.count_taken(SET);
+        self.moved += SET as u64;
         Some(set)
     }
 

@@ -187,7 +187,7 @@ impl Slot {
 
     /// Takes the first set of records out of the chain.
     #[inline]
-    pub(crate) fn pop_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+    pub(crate) fn pop_set<'a>(&mut self, pool: &'a mut Pool) -> Option<&'a [Record; SET]> {
         self.chain.pop(pool)
     }
 
@@ -210,11 +210,11 @@ impl Slot {
 
     /// Takes the first set of records out, be it the one in the slot itself.
     #[inline]
-    pub(crate) fn pop_any_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+    pub(crate) fn pop_any_set<'a>(&'a mut self, pool: &'a mut Pool) -> Option<&'a [Record; SET]> {
         let set = self.chain.pop(pool);
         if set.is_none() && self.len == FULL {
             self.len = 0;
-            return Some(self.records);
+            return Some(&self.records);
         }
         set
     }
@@ -255,7 +255,7 @@ impl Taken {
 
     /// The next set of records; those of the slot itself come after the last.
     #[inline]
-    pub(crate) fn next_set(&mut self, pool: &mut Pool) -> Option<[Record; SET]> {
+    pub(crate) fn next_set<'a>(&mut self, pool: &'a mut Pool) -> Option<&'a [Record; SET]> {
         self.chain.pop(pool)
     }
 
@@ -311,7 +311,7 @@ mod tests {
             assert!(slot.is_empty() && slot.tag() != taken.tag());
             let mut out = Vec::new();
             while let Some(set) = taken.next_set(&mut pool) {
-                out.extend_from_slice(&set);
+                out.extend_from_slice(set);
             }
             out.extend_from_slice(taken.last_records());
             assert!(out.into_iter().eq(0..len));

@@ -1,6 +1,7 @@
 //! Sorting what comes next on a level into the level below.
 
 use super::Filing;
+use crate::ahead::Lifted;
 use crate::bottom::Bottom;
 use crate::level::{self, Place};
 use crate::pace::{Rest, Step};
@@ -76,7 +77,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Takes the first set of records out of the slot that comes next.
     #[inline]
-    pub(crate) fn set_to_sort(&mut self, next: &Next) -> Option<[Record; SET]> {
+    pub(crate) fn set_to_sort(&mut self, next: &Next) -> Option<&[Record; SET]> {
         let slot = if let Some((level, slot)) = next.place.ahead_at::<BITS>() {
             self.ahead.slot_mut(level, slot)?
         } else {
@@ -85,21 +86,44 @@ impl<const BITS: u32> Filing<BITS> {
         };
         let set = slot.pop_set(&mut self.pool)?;
         self.half_swept.pass_over(next.place);
-        self.count_taken(SET);
+        self.moved += SET as u64;
         Some(set)
     }
 
-    /// Files an entry of the slot that comes next in the next block of the lowest level whose that
-    /// is; one that has moved on, where it belongs now.
+    /// Lifts the next block of the level below out, if that is where all of the slot goes.
+    pub(crate) fn lift_block(&mut self, next: &Next) -> Option<Lifted<BITS>> {
+        (next.lowest == next.below).then(|| self.ahead.lift(next.below))
+    }
+
+    pub(crate) fn put_block_back(&mut self, block: Lifted<BITS>) {
+        self.ahead.put_back(block);
+    }
+
+    /// Files an entry of the slot that comes next in the block that was lifted out for that; one that has
+    /// moved on, where it belongs now.
+    #[inline]
+    pub(crate) fn file_in_block(
+        &mut self,
+        now: u64,
+        next: &Next,
+        block: &mut Lifted<BITS>,
+        deadline: u64,
+        index: u32,
+    ) -> Tag {
+        if deadline.wrapping_sub(next.start) >= next.ticks {
+            return self.file_growing(now, deadline, index);
+        }
+        self.filed += 1;
+        block.slot_to_fill(deadline).push(index, deadline, &mut self.pool)
+    }
+
+    /// The same in the next block of the lowest level whose that is.
     #[inline]
     pub(crate) fn file_sorted(&mut self, now: u64, next: &Next, deadline: u64, index: u32) -> Tag {
         if deadline.wrapping_sub(next.start) >= next.ticks {
             return self.file_growing(now, deadline, index);
         }
-        if next.lowest < next.below {
-            return self.file_in_lowest_block(now, next, deadline, index);
-        }
-        self.file_in_next_block(next.below, deadline, index)
+        self.file_in_lowest_block(now, next, deadline, index)
     }
 
     #[inline(never)]

@@ -83,10 +83,10 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// The next set of records to look at of a slot that is being swept.
     #[inline]
-    pub(crate) fn next_unswept(&mut self, slot: &mut Slot) -> Option<[Record; SET]> {
+    pub(crate) fn next_unswept<'a>(&'a mut self, slot: &'a mut Slot) -> Option<&'a [Record; SET]> {
         self.half_swept.left = self.half_swept.left.checked_sub(1)?;
         let set = slot.pop_any_set(&mut self.pool)?;
-        self.count_taken(SET);
+        self.moved += SET as u64;
         Some(set)
     }
 

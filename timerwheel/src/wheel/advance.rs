@@ -153,17 +153,37 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     #[inline(never)]
-    fn sort_sets_ahead(&mut self, next: &Next, mut sets: u32) {
+    fn sort_sets_ahead(&mut self, next: &Next, sets: u32) {
+        if let Some(mut block) = self.filing.lift_block(next) {
+            self.sort_sets(next, sets, |filing, now, deadline, index| {
+                filing.file_in_block(now, next, &mut block, deadline, index)
+            });
+            self.filing.put_block_back(block);
+        } else {
+            self.sort_sets(next, sets, |filing, now, deadline, index| {
+                filing.file_sorted(now, next, deadline, index)
+            });
+        }
+    }
+
+    #[inline]
+    fn sort_sets(
+        &mut self,
+        next: &Next,
+        mut sets: u32,
+        mut file: impl FnMut(&mut Filing<BITS>, u64, u64, u32) -> Tag,
+    ) {
         let mut batch = Batch::new();
         loop {
-            batch.fetch(&self.store, sets, || self.filing.set_to_sort(next));
+            batch.fill(sets, |batch| batch.add(self.filing.set_to_sort(next)));
+            self.store.fetch(batch.records());
             sets -= batch.sets();
             let records = self.filing.records();
             for &index in batch.records() {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
                 let at = entry.at;
                 if at.is_in(next.tag) {
-                    let tag = self.filing.file_sorted(self.now, next, entry.deadline, index);
+                    let tag = file(&mut self.filing, self.now, entry.deadline, index);
                     entry.at = at.moved(tag);
                 }
             }
@@ -200,7 +220,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     fn collect_few(&mut self, taken: &mut Taken, level: u32) {
         let tag = taken.tag();
-        while let Some(set) = self.filing.next_set(taken) {
+        while let Some(set) = self.filing.next_set(taken).copied() {
             for index in set {
                 self.collect_one_of_few(tag, index, level);
             }
@@ -217,7 +237,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         if taken.sets() >= Batch::SETS {
             self.collect_batches(taken);
         }
-        while let Some(set) = self.filing.next_set(taken) {
+        while let Some(set) = self.filing.next_set(taken).copied() {
             for index in set {
                 self.collect_record(tag, index);
             }
@@ -229,7 +249,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let tag = taken.tag();
         let mut batch = Batch::new();
         while taken.sets() >= Batch::SETS {
-            batch.fetch(&self.store, Batch::SETS, || self.filing.next_set(taken));
+            batch.fill(Batch::SETS, |batch| batch.add(self.filing.next_set(taken)));
+            self.store.fetch(batch.records());
             for &index in batch.records() {
                 self.collect_record(tag, index);
             }

@@ -27,60 +27,41 @@ impl Batch {
         Self { records: [0; Self::ROOM], len: 0, sets: 0 }
     }
 
-    /// Takes as many sets as there are, but no more than `most` nor than there is room for, and has
-    /// their entries fetched.
+    /// Is filled anew with as many sets as `add_next` adds, but no more than `most` nor than there is room for.
     #[inline]
-    pub(super) fn fetch<T>(
-        &mut self,
-        store: &Store<T>,
-        most: u32,
-        next: impl FnMut() -> Option<[Record; SET]>,
-    ) {
-        self.take(most, next, |batch, set| {
-            store.fetch(set);
-            for index in set {
-                batch.add(*index, true);
-            }
-        });
-    }
-
-    /// The same, without the records whose entry is not filed in the slot of that tag.
-    #[inline]
-    pub(super) fn fetch_filed<T>(
-        &mut self,
-        store: &Store<T>,
-        slot: Tag,
-        most: u32,
-        next: impl FnMut() -> Option<[Record; SET]>,
-    ) {
-        self.take(most, next, |batch, set| {
-            for index in set {
-                batch.add(*index, store.is_in(*index, slot));
-            }
-        });
-    }
-
-    #[inline]
-    fn take(
-        &mut self,
-        most: u32,
-        mut next: impl FnMut() -> Option<[Record; SET]>,
-        add: impl Fn(&mut Self, &[Record; SET]),
-    ) {
+    pub(super) fn fill(&mut self, most: u32, mut add_next: impl FnMut(&mut Self) -> bool) {
         (self.len, self.sets) = (0, 0);
-        while self.sets < most.min(Self::SETS)
-            && let Some(set) = next()
-        {
+        while self.sets < most.min(Self::SETS) && add_next(self) {
             self.sets += 1;
-            add(self, &set);
         }
     }
 
-    /// Adds a record, or has the next one take its place.
+    /// Adds a set, if there is one; says whether.
     #[inline]
-    fn add(&mut self, record: Record, stays: bool) {
-        self.records[self.len % Self::ROOM] = record;
-        self.len += usize::from(stays);
+    pub(super) fn add(&mut self, set: Option<&[Record; SET]>) -> bool {
+        let Some(set) = set else { return false };
+        if let Some(room) = self.records[self.len % Self::ROOM..].first_chunk_mut() {
+            *room = *set;
+            self.len += SET;
+        }
+        true
+    }
+
+    /// The same, without the records whose entry is not filed in the slot of that tag, and has them fetched.
+    #[inline]
+    pub(super) fn add_filed<T>(
+        &mut self,
+        set: Option<&[Record; SET]>,
+        store: &Store<T>,
+        slot: Tag,
+    ) -> bool {
+        let Some(set) = set else { return false };
+        for &record in set {
+            // One that does not stay leaves its place to the next.
+            self.records[self.len % Self::ROOM] = record;
+            self.len += usize::from(store.is_in(record, slot));
+        }
+        true
     }
 
     /// Sets that it took.

@@ -155,7 +155,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let mut taken = Taken::nothing();
         self.filing.take(place, &mut taken);
         let slot = taken.tag();
-        while let Some(set) = self.filing.next_set(&mut taken) {
+        while let Some(set) = self.filing.next_set(&mut taken).copied() {
             self.refile_set(slot, &set);
         }
         self.refile_set(slot, taken.last_records());
@@ -179,7 +179,9 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         let before = slot.tag().turned();
         let (mut batch, mut left) = (Batch::new(), most);
         loop {
-            batch.fetch_filed(&self.store, before, left, || self.filing.next_unswept(&mut slot));
+            batch.fill(left, |batch| {
+                batch.add_filed(self.filing.next_unswept(&mut slot), &self.store, before)
+            });
             left -= batch.sets();
             for &index in batch.records() {
                 let Some(entry) = self.store.armed_mut(index) else { continue };
