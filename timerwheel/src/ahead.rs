@@ -43,12 +43,17 @@ impl<const BITS: u32> Lifted<BITS> {
     #[inline]
     pub(crate) fn slot_to_fill(&mut self, deadline: u64) -> &mut Slot {
         let slot = level::digit::<BITS>(deadline, self.level);
-        let to_fill = &mut self.slots[slot as usize % 256];
-        if to_fill.is_empty() {
-            self.occupied[slot as usize / 64 % 4] |= 1 << (slot % 64);
-        }
-        to_fill
+        to_fill(&mut self.slots, &mut self.occupied, slot)
     }
+}
+
+#[inline]
+fn to_fill<'a>(slots: &'a mut Level, occupied: &mut SlotBits, slot: u32) -> &'a mut Slot {
+    let to_fill = &mut slots[slot as usize % 256];
+    if to_fill.is_empty() {
+        occupied[slot as usize / 64 % 4] |= 1 << (slot % 64);
+    }
+    to_fill
 }
 
 /// The next block of one level.
@@ -104,13 +109,8 @@ impl<const BITS: u32> Ahead<BITS> {
     #[inline]
     pub(crate) fn slot_to_fill(&mut self, level: u32, slot: u32) -> &mut Slot {
         let Row { slots, occupied, .. } = &mut self.rows[level as usize];
-        let slots = slots.get_or_insert_with(|| slots_of::<BITS>(level));
-        let to_fill = &mut slots[slot as usize % 256];
-        if to_fill.is_empty() {
-            occupied[slot as usize / 64 % 4] |= 1 << (slot % 64);
-            self.levels |= 1 << level;
-        }
-        to_fill
+        self.levels |= 1 << level;
+        to_fill(slots.get_or_insert_with(|| slots_of::<BITS>(level)), occupied, slot)
     }
 
     /// Notes that a slot holds records, or does not any more.
