@@ -8,25 +8,25 @@
 //!
 //! A record is a hint here as well, see `slot`: the entry says whether it is still here.
 
-use crate::slot::{Earliest, Record, SET};
+use crate::slot::{Noted, Record, SET};
 
 /// Records that there is room for: to sort more of them, one by one, is slower than slots.
 const ROOM: usize = 32;
 
-/// Records in use of that on levels of 256 slots; fewer on smaller ones, where as many would be all that a
-/// test has.
+/// How many of them are used: all on levels of 256 slots, an eighth of the slots on smaller ones. Tests that use
+/// those have few timers, and would never see one filed level by level.
 const fn most<const BITS: u32>() -> usize {
     (1 << BITS) / 8
 }
 
 /// No record.
-const NONE: Earliest = Earliest { deadline: u64::MAX, index: Record::MAX };
+const NONE: Noted = Noted { deadline: u64::MAX, index: Record::MAX };
 
 #[derive(Clone, Debug)]
 pub(crate) struct Bottom<const BITS: u32> {
     /// The first of them: all that is asked most of the time.
-    first: Earliest,
-    records: [Earliest; ROOM],
+    first: Noted,
+    records: [Noted; ROOM],
     /// Those from here to the end are there, in the order of time.
     head: usize,
     end: usize,
@@ -50,9 +50,10 @@ impl<const BITS: u32> Bottom<BITS> {
         self.end - self.head + more <= most::<BITS>()
     }
 
-    /// Adds a record, if there is room: after those of the same deadline.
+    /// Adds a record, for which there is room: after those of the same deadline.
     #[inline]
     pub(crate) fn push(&mut self, deadline: u64, index: u32) {
+        debug_assert!(self.has_room_for(1));
         if self.end >= ROOM {
             self.records.copy_within(self.head.., 0);
             self.end -= self.head;
@@ -64,19 +65,19 @@ impl<const BITS: u32> Bottom<BITS> {
             self.records[at] = self.records[at - 1];
             at -= 1;
         }
-        self.records[at] = Earliest { deadline, index };
+        self.records[at] = Noted { deadline, index };
         self.first = self.records[self.head];
     }
 
     /// The record that comes first; if there is none, one of no entry, at the end of time.
     #[inline]
-    pub(crate) fn first(&self) -> Earliest {
+    pub(crate) fn first(&self) -> Noted {
         self.first
     }
 
     /// Takes the first record out, if it comes up by `now`.
     #[inline]
-    pub(crate) fn pop(&mut self, now: u64) -> Option<Earliest> {
+    pub(crate) fn pop(&mut self, now: u64) -> Option<Noted> {
         let first = self.first;
         if first.deadline > now || self.head == self.end {
             return None;
@@ -92,7 +93,7 @@ impl<const BITS: u32> Bottom<BITS> {
     }
 
     /// Its records, in order.
-    pub(crate) fn records(&self) -> &[Earliest] {
+    pub(crate) fn records(&self) -> &[Noted] {
         &self.records[self.head..self.end]
     }
 
@@ -134,13 +135,17 @@ mod tests {
         let mut bottom = Bottom::<8>::new();
         assert!(Bottom::<8>::takes(2) && !Bottom::<8>::takes(3) && !Bottom::<4>::takes(0));
         for turn in 0..100 {
-            while bottom.has_room_for(1) {
-                bottom.push(turn, 0);
+            // The first of them at the end of all, the others before those of the turns before.
+            for deadline in (1_000 - turn..).step_by(200) {
+                if !bottom.has_room_for(1) {
+                    break;
+                }
+                bottom.push(deadline, 0);
                 bottom.check();
             }
             assert_eq!(bottom.records().len(), 32);
             for _ in 0..7 {
-                assert!(bottom.pop(turn).is_some());
+                assert!(bottom.pop(u64::MAX).is_some());
                 bottom.check();
             }
             assert!(bottom.has_room_for(7) && !bottom.has_room_for(8));

@@ -15,7 +15,7 @@ use crate::ahead::Ahead;
 use crate::bottom::Bottom;
 use crate::level::{self, Occupancy, Place};
 use crate::pace::Pace;
-use crate::slot::{self, Earliest, Level, Pool, Record, SET, Slot, Tag, Taken};
+use crate::slot::{self, Level, Noted, Pool, Record, SET, Slot, Tag, Taken};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Filing<const BITS: u32> {
@@ -31,15 +31,15 @@ pub(crate) struct Filing<const BITS: u32> {
     pace: Pace,
     half_swept: HalfSwept,
     pool: Pool,
-    /// The tick from which on `advance` has something to do: the start of the first slot, or the first
-    /// deadline at the bottom. All that an advance with nothing due looks at.
+    /// The tick from which on `advance` has something to do: the start of the first slot or the first
+    /// deadline at the bottom, whichever is earlier. All that an advance with nothing due looks at.
     next_event: u64,
     /// The first slot and its start, which is 0 if something is overdue.
     next_start: u64,
     next_place: Place,
-    /// Records ever put into a slot.
+    /// Records ever put into a slot or the bottom.
     filed: u64,
-    /// Records ever taken out of a slot. What is there is the difference: a count of it beside this one is
+    /// Records ever taken out of those. What is there is the difference: a count of it beside this one is
     /// changed together with it, by one wide access, which has to wait for narrow ones just before.
     moved: u64,
 }
@@ -69,7 +69,7 @@ impl<const BITS: u32> Filing<BITS> {
         Self { filed: self.moved, moved: self.moved, ..Self::new(now) }
     }
 
-    /// Records ever taken out of a slot.
+    /// Records ever taken out of a slot or the bottom.
     pub(crate) fn moved(&self) -> u64 {
         self.moved
     }
@@ -87,7 +87,7 @@ impl<const BITS: u32> Filing<BITS> {
         comes.then_some((self.next_start, self.next_place))
     }
 
-    /// Whether a slot comes up by `now`.
+    /// Whether a slot comes up by `now`. At the end of time, so does one that is not there.
     #[inline]
     pub(crate) fn passes_a_slot(&self, now: u64) -> bool {
         self.next_start <= now
@@ -95,7 +95,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// Takes the first record out of the bottom, if that comes up by `now`.
     #[inline]
-    pub(crate) fn pop_bottom(&mut self, now: u64) -> Option<Earliest> {
+    pub(crate) fn pop_bottom(&mut self, now: u64) -> Option<Noted> {
         let first = self.bottom.pop(now)?;
         self.moved += 1;
         Some(first)
@@ -103,7 +103,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// The first record at the bottom; if there is none, one of no entry, at the end of time.
     #[inline]
-    pub(crate) fn first_at_bottom(&self) -> Earliest {
+    pub(crate) fn first_at_bottom(&self) -> Noted {
         self.bottom.first()
     }
 
@@ -114,8 +114,8 @@ impl<const BITS: u32> Filing<BITS> {
         self.bottom.has_room_for(in_sets + taken.last_records().len())
     }
 
-    /// Files an entry of a slot of `level` that [fits the bottom](Self::fits_bottom) there, unless it
-    /// has moved on and is as far away as ever.
+    /// Files an entry of a slot of `level` that the cursor has entered and that
+    /// [fits the bottom](Self::fits_bottom): there, or, if it was put off beyond that slot, where it belongs.
     #[inline]
     pub(crate) fn file_few(&mut self, now: u64, deadline: u64, index: u32, level: u32) -> Tag {
         if !level::same_above::<BITS>(now, deadline, level - 1) {
@@ -126,13 +126,23 @@ impl<const BITS: u32> Filing<BITS> {
         Place::BOTTOM.tag()
     }
 
+    /// Files an entry that a record at the bottom stands for, and that is not due yet: it was put off. None if it has
+    /// a record of its own there, and this one was of whoever had its number before.
+    #[inline]
+    pub(crate) fn file_put_off(&mut self, now: u64, deadline: u64, index: u32) -> Option<Tag> {
+        if self.bottom.records().contains(&Noted { deadline, index }) {
+            return None;
+        }
+        Some(self.file_growing(now, deadline, index))
+    }
+
     /// Finds the next event anew, after the bottom has changed.
     #[inline]
     pub(crate) fn settle_bottom(&mut self) {
         self.next_event = self.next_start.min(self.bottom.first().deadline);
     }
 
-    /// Records in all slots, those of cancelled and moved entries included.
+    /// Records in all slots and at the bottom, those of cancelled and moved entries included.
     pub(crate) fn records(&self) -> usize {
         usize::try_from(self.filed - self.moved).unwrap_or(usize::MAX)
     }
@@ -335,7 +345,7 @@ impl<const BITS: u32> Filing<BITS> {
 
     /// The earliest deadline that was noted of what comes first.
     #[inline]
-    pub(crate) fn noted(&self) -> Earliest {
+    pub(crate) fn noted(&self) -> Noted {
         let bottom = self.bottom.first();
         match self.first() {
             Some((_, slot)) if slot.earliest().deadline <= bottom.deadline => slot.earliest(),
@@ -344,7 +354,7 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// Whether that is the first record at the bottom.
-    pub(crate) fn is_at_bottom(&self, noted: Earliest) -> bool {
+    pub(crate) fn is_at_bottom(&self, noted: Noted) -> bool {
         !self.bottom.records().is_empty() && noted == self.bottom.first()
     }
 
@@ -374,7 +384,7 @@ impl<const BITS: u32> Filing<BITS> {
     }
 
     /// The records at the bottom, in the order of what they were filed for.
-    pub(crate) fn at_bottom(&self) -> &[Earliest] {
+    pub(crate) fn at_bottom(&self) -> &[Noted] {
         self.bottom.records()
     }
 

@@ -22,6 +22,8 @@ impl Place {
     pub(crate) const NONE: Self = Self(u16::MAX);
     /// Armed for now or earlier: waits for the next `advance`.
     pub(crate) const OVERDUE: Self = Self((1 << 12) - 2);
+    /// In no slot, but sorted among the few that come next.
+    pub(crate) const BOTTOM: Self = Self((1 << 12) - 3);
 
     #[inline]
     pub(crate) const fn new<const BITS: u32>(level: u32, slot: u32) -> Self {
@@ -29,9 +31,6 @@ impl Place {
         #[allow(clippy::cast_possible_truncation)]
         Self(((level << BITS) | slot) as u16)
     }
-
-    /// Sorted, among the few that come next.
-    pub(crate) const BOTTOM: Self = Self((1 << 12) - 3);
 
     /// In the block of `level` that comes next, sorted ahead of time.
     pub(crate) const fn ahead<const BITS: u32>(level: u32, slot: u32) -> Self {
@@ -333,6 +332,27 @@ mod tests {
         assert_eq!((place.level::<1>(), place.slot::<1>()), (63, 1));
         let place = Place::new::<8>(7, 255);
         assert_eq!((place.level::<8>(), place.slot::<8>()), (7, 255));
-        assert!(place.index() < Place::OVERDUE.index());
+    }
+
+    fn check_places<const BITS: u32>() {
+        let last = Place::ahead::<BITS>(levels::<BITS>() - 2, slots::<BITS>() - 1);
+        assert!(last.index() < Place::BOTTOM.index(), "of {BITS} bits");
+        assert_eq!(last.ahead_at::<BITS>(), Some((levels::<BITS>() - 2, slots::<BITS>() - 1)));
+        for place in [Place::BOTTOM, Place::OVERDUE, Place::NONE] {
+            assert_eq!(place.ahead_at::<BITS>(), None, "of {BITS} bits");
+            assert!(place.level::<BITS>() >= levels::<BITS>(), "of {BITS} bits");
+        }
+    }
+
+    #[test]
+    fn the_places_beside_the_levels_are_no_places_of_a_level() {
+        check_places::<1>();
+        check_places::<2>();
+        check_places::<3>();
+        check_places::<4>();
+        check_places::<5>();
+        check_places::<6>();
+        check_places::<7>();
+        check_places::<8>();
     }
 }

@@ -59,12 +59,10 @@ const NIL: Record = Record::MAX;
 #[allow(clippy::cast_possible_truncation)] // nine
 const FULL: u8 = SET as u8;
 
-/// The earliest deadline filed in a slot since it was last empty, and whose it was.
-///
-/// Entries only ever leave a slot or move later in it, so this is never too late; and it is exact
-/// as long as that entry is still armed for that deadline.
+/// An entry by its number, and the deadline that it was filed for. True as long as it is still armed for that:
+/// an entry leaves, or is put off, without a word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Earliest {
+pub(crate) struct Noted {
     pub(crate) deadline: u64,
     pub(crate) index: u32,
 }
@@ -118,9 +116,11 @@ impl Slot {
         self.tag
     }
 
+    /// The earliest that was filed here since it was last empty. Entries only ever leave a slot or move later
+    /// in it, so this is never too late; and it is exact as long as it is true.
     #[inline]
-    pub(crate) fn earliest(&self) -> Earliest {
-        Earliest { deadline: self.earliest_deadline, index: self.earliest_index }
+    pub(crate) fn earliest(&self) -> Noted {
+        Noted { deadline: self.earliest_deadline, index: self.earliest_index }
     }
 
     /// Notes the deadline of an entry filed here. Of equal ones the last, for at the end of time an

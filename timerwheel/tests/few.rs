@@ -42,6 +42,46 @@ fn few<const BITS: u32>(seed: u64) {
     pair.finish();
 }
 
+/// The same beside a crowd that is sorted ahead of time, with steps of a tick or two over the borders: a few in
+/// some slots, many in others.
+fn few_beside_a_crowd(seed: u64) {
+    let (mut random, block) = (Random(seed), 1 << 6);
+    let mut pair = Pair::<6>::at(random.below(1 << 18));
+    for _ in 0..3 {
+        let border = (pair.now() / block / block + 1) * block * block;
+        for slot in 0..4 {
+            let many = if random.below(2) == 0 { 60 } else { 6 };
+            for _ in 0..random.below(many) {
+                let deadline = border + slot * block + random.below(block);
+                pair.apply(Op::Insert { deadline });
+            }
+        }
+        pair.apply(Op::Advance { now: border - 1 - random.below(90) });
+        while pair.now() < border + 4 * block {
+            let now = pair.now() + 1 + random.below(3) * random.below(3);
+            let timer = usize::try_from(random.below(pair.armed_so_far() as u64 + 1)).unwrap();
+            let soon = now + random.below(3 * block);
+            pair.apply(match random.below(16) {
+                0 => Op::Cancel { timer },
+                1 => Op::Reschedule { timer, deadline: soon },
+                2 | 3 => Op::Insert { deadline: soon },
+                4 => Op::Insert { deadline: now + 1 },
+                5 => Op::Refine,
+                _ => Op::PopAll,
+            });
+            pair.apply(Op::Advance { now });
+        }
+    }
+    pair.finish();
+}
+
+#[test]
+fn a_few_timers_beside_a_crowd_agree_with_the_model() {
+    for seed in 0..60 {
+        few_beside_a_crowd(seed);
+    }
+}
+
 #[test]
 fn a_few_timers_agree_with_the_model_whatever_happens_to_them() {
     for seed in 0..100 {
@@ -88,6 +128,25 @@ fn what_is_cancelled_or_put_off_at_the_bottom_wakes_nobody_who_asks() {
     assert_eq!(wheel.cancel(handles[3]), Some(3));
     assert_eq!(wheel.refine_deadline(), Some(90_000));
     assert_eq!(wheel.next_wakeup(), Some(90_000));
+}
+
+/// The record of who was cancelled comes up and finds another timer under that number, which has a record of
+/// its own there: it was taken out, and moved once more.
+#[test]
+fn a_record_of_who_had_the_number_before_moves_nobody() {
+    let mut wheel = TimerWheel::new(0);
+    let before = wheel.insert(126_236, "before");
+    wheel.advance(65_536);
+    assert_eq!(wheel.cancel(before), Some("before"));
+    wheel.insert(126_436, "after");
+    wheel.advance(126_208);
+    assert_eq!(wheel.moved(), 2, "both at the bottom");
+    wheel.advance(126_300);
+    wheel.check_invariants();
+    assert_eq!((wheel.next_wakeup(), wheel.refine_deadline()), (Some(126_436), Some(126_436)));
+    wheel.advance(126_436);
+    assert_eq!(wheel.pop_expired().map(|due| due.value), Some("after"));
+    assert_eq!((wheel.moved(), wheel.cascaded()), (4, 2), "each record once");
 }
 
 /// An earlier timer in a slot comes before the bottom, and the other way round.

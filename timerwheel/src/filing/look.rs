@@ -94,6 +94,8 @@ impl<const BITS: u32> Filing<BITS> {
         let first = first.unwrap_or((u64::MAX, Place::NONE));
         assert_eq!((self.next_start, self.next_place), first, "the first slot");
         self.bottom.check();
+        let passed = self.at_bottom().first().is_some_and(|first| first.deadline <= now);
+        assert!(!passed, "the bottom is ahead of now");
         let next = self.next_start.min(self.bottom.first().deadline);
         assert_eq!(self.next_event, next, "the next event");
         for (place, start, slot) in self.occupied(now) {

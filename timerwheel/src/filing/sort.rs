@@ -60,8 +60,12 @@ impl<const BITS: u32> Filing<BITS> {
         let (before, within) =
             (level::ticks_left::<BITS>(step.now, level), level::ticks_of::<BITS>(level));
         let mut rest = Rest { sets: slot.map_or(0, Slot::sets), before, within };
-        // A small one goes to the bottom as it is.
-        let are_few = Bottom::<BITS>::takes(rest.sets) && self.ahead.next_from(below, 0).is_none();
+        // A small one goes to the bottom as it is, unless other slots have taken the room there meanwhile; but not
+        // where a block that was sorted ahead begins with it.
+        let lowest = Self::lowest_beginning(step.now, level);
+        let are_few = Bottom::<BITS>::takes(rest.sets)
+            && place.ahead_at::<BITS>().is_none()
+            && (lowest..level).all(|level| self.ahead.next_from(level, 0).is_none());
         let share = if are_few { 0 } else { rest.share(step).min(most) };
         rest.sets -= share;
         let look_at = rest.look_at(step);
@@ -71,7 +75,6 @@ impl<const BITS: u32> Filing<BITS> {
             return None;
         }
         let (start, ticks) = (step.now + before, within);
-        let lowest = Self::lowest_beginning(step.now, level);
         Some((Next { place, tag, start, ticks, below, lowest }, share))
     }
 

@@ -50,6 +50,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn collect_ticks(&mut self, before: u64, now: u64) {
         let mut taken = Taken::nothing();
         while let Some((tick, place)) = self.filing.next_passed(now) {
+            // In the order of time, so that the queue is in order as it is.
             if self.filing.first_at_bottom().deadline < tick {
                 self.empty_bottom(tick - 1);
             }
@@ -72,7 +73,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline]
     fn empty_bottom(&mut self, until: u64) {
         while let Some(record) = self.filing.pop_bottom(until) {
-            if let Some(due) = self.take_up(Place::BOTTOM.tag(), record.index, Filing::file_later) {
+            if let Some(due) = self.take_up(Place::BOTTOM.tag(), record.index, Filing::file_put_off)
+            {
                 self.due.push_next(due);
             }
         }
@@ -111,8 +113,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Each slot once: an entry that had moved to a later deadline may go back into one of the
     /// slots behind, for the next time it comes round. What a small slot holds for later may go to the
-    /// bottom, if the level is not the lowest and nothing was sorted ahead, which is worth that only
-    /// where there are many.
+    /// bottom, unless the level is the lowest or a block is entered that was sorted ahead: the others of that
+    /// slot are in slots of their own by then.
     #[inline]
     fn empty_passed(&mut self, level: u32, last: u32, may_be_few: bool) {
         let mut from = 0;
@@ -260,7 +262,10 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // the loops it is called from are all there is around it
     fn collect_record(&mut self, tag: Tag, index: u32) {
-        if let Some(due) = self.take_up(tag, index, Filing::file_later) {
+        let file = |filing: &mut Filing<BITS>, now, deadline, index| {
+            Some(filing.file_later(now, deadline, index))
+        };
+        if let Some(due) = self.take_up(tag, index, file) {
             self.due.push(due);
         }
     }
@@ -269,7 +274,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // as above
     fn collect_one_of_few(&mut self, tag: Tag, index: u32, level: u32) {
         let file = |filing: &mut Filing<BITS>, now, deadline, index| {
-            filing.file_few(now, deadline, index, level)
+            Some(filing.file_few(now, deadline, index, level))
         };
         if let Some(due) = self.take_up(tag, index, file) {
             self.due.push(due);
@@ -277,14 +282,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     /// What a record stands for, if the entry is filed in the slot of that tag and due; has it filed
-    /// nearer to its deadline, if it is not due yet.
+    /// nearer to its deadline, if it is not due yet and does not stay.
     #[inline(always)]
     #[allow(clippy::inline_always)] // as above
     fn take_up(
         &mut self,
         tag: Tag,
         index: u32,
-        file: impl FnOnce(&mut Filing<BITS>, u64, u64, u32) -> Tag,
+        file: impl FnOnce(&mut Filing<BITS>, u64, u64, u32) -> Option<Tag>,
     ) -> Option<DueEntry> {
         let entry = self.store.armed_mut(index)?;
         let (at, deadline) = (entry.at, entry.deadline);
@@ -296,7 +301,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             entry.at = at.due();
             return Some(DueEntry { deadline, armed: entry.armed, index, is_interval });
         }
-        entry.at = at.moved(file(&mut self.filing, self.now, deadline, index));
+        entry.at = at.moved(file(&mut self.filing, self.now, deadline, index)?);
         self.cascaded += 1;
         None
     }

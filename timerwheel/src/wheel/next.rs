@@ -2,7 +2,7 @@
 
 use super::TimerWheel;
 use crate::level::Place;
-use crate::slot::{Earliest, Slot};
+use crate::slot::{Noted, Slot};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// The tick to wake up at: [`now`](Self::now) if something is due or overdue already, `None`
@@ -120,7 +120,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Whether what was noted of a slot still holds: something is armed for that deadline. Then
     /// that is the earliest there, whatever slot the entry is filed in.
     #[inline]
-    pub(super) fn holds(&self, noted: Earliest) -> bool {
+    pub(super) fn holds(&self, noted: Noted) -> bool {
         self.store.armed(noted.index).is_some_and(|entry| entry.deadline == noted.deadline)
     }
 }

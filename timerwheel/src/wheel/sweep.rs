@@ -5,7 +5,8 @@
 //! all slots, one after the other, a thousand records with every sixteenth cancel: O(1) per cancel over
 //! time, and 1,026 records for a single one, since a round may stop in the middle of a slot
 //! (`filing::sweep`). A whole round, for then the slots are at their worst again when the next one
-//! comes: sweeping just as much as there is too much would look at each record far more often.
+//! comes: sweeping just as much as there is too much would look at each record far more often. The bottom is left
+//! out: what is of nobody there is 32 records at most, of the thousands that are always allowed.
 
 use super::TimerWheel;
 use super::batch::Batch;
@@ -103,7 +104,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         self.filing.half_swept().is_some()
     }
 
-    /// Clears up the slots that come first as long as they are small and the note of their earliest
+    /// Clears up what comes first, slots as long as they are small, where the note of their earliest
     /// entry is out of date, so that [`next_wakeup`](Self::next_wakeup) does not wake the caller
     /// for a timer that was cancelled or moved. O(1): looks at a bounded number of records, and not at
     /// slots of which some is sorted ahead: for such a one it may wake the caller once.
