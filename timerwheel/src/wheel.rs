@@ -376,8 +376,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         })
     }
 
-    /// The work done so far, in entries: how often one was taken out of a slot, to be due or to be
-    /// filed anew, those included that were cancelled meanwhile. What [`advance`](Self::advance)
+    /// The work done so far, in entries: how often one was taken out of a slot, or of the few that are sorted
+    /// beside them, to be due or to be filed anew, those included that were cancelled meanwhile. What [`advance`](Self::advance)
     /// costs is what it adds to this.
     pub fn moved(&self) -> u64 {
         self.filing.moved()

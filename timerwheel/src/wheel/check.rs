@@ -83,7 +83,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
-    /// It has a record there, which comes up in time, and is not due yet.
+    /// It has a record there, which comes up in time.
     fn check_at_bottom(&self, index: u32, deadline: u64) {
         let mut records = self.filing.at_bottom().iter().filter(|record| record.index == index);
         let comes = records.next().is_some_and(|record| record.deadline <= deadline);
