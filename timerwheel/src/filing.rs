@@ -238,7 +238,7 @@ impl<const BITS: u32> Filing<BITS> {
         self.mark(place, false);
         if let Some(slot) = self.slot_mut(place) {
             slot.take(taken);
-            self.count_taken(taken.last_records().len());
+            self.moved += taken.in_itself();
         }
     }
 
@@ -260,7 +260,7 @@ impl<const BITS: u32> Filing<BITS> {
         self.occupancy.clear(level, slot);
         if let Some(level) = self.levels.get_mut(level as usize) {
             level[slot as usize % 256].take(taken);
-            self.count_taken(taken.last_records().len());
+            self.moved += taken.in_itself();
         }
     }
 
@@ -270,11 +270,6 @@ impl<const BITS: u32> Filing<BITS> {
         let set = taken.next_set(&mut self.pool)?;
         self.moved += SET as u64;
         Some(set)
-    }
-
-    #[inline]
-    fn count_taken(&mut self, records: usize) {
-        self.moved += records as u64;
     }
 
     #[inline]

@@ -259,6 +259,12 @@ impl Taken {
         self.chain.pop(pool)
     }
 
+    /// How many records were in the slot itself.
+    #[inline]
+    pub(crate) fn in_itself(&self) -> u64 {
+        u64::from(self.len)
+    }
+
     /// The records of the slot itself.
     #[inline]
     pub(crate) fn last_records(&self) -> &[Record] {

@@ -218,11 +218,14 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// from ending.
     #[inline]
     pub fn advance(&mut self, now: u64) {
-        let now = now.max(self.now);
         if now < self.filing.next_event() {
-            self.now = now;
+            // A branch that is guessed, and not the larger one: that would have each call wait for the last.
+            if now > self.now {
+                self.now = now;
+            }
             return;
         }
+        let now = now.max(self.now);
         if self.filing.passes_a_slot(now) {
             self.collect(now);
         } else {

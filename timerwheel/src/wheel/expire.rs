@@ -59,7 +59,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     }
 
     /// An interval is armed again first.
-    #[inline(never)]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as `pop_expired`
     fn pop_interval(&mut self, index: u32, armed: u64) -> Option<Expired<T>> {
         let (entry, rhythm) = match self.store.interval_mut(index) {
             Some((entry, rhythm)) if entry.armed == armed => (entry, rhythm),
