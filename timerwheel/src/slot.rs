@@ -185,6 +185,11 @@ impl Slot {
         self.len = 0;
     }
 
+    /// The first set of records in the chain.
+    pub(crate) fn first_set<'a>(&self, pool: &'a Pool) -> Option<&'a [Record; SET]> {
+        self.chain.iter(pool).next()
+    }
+
     /// Takes the first set of records out of the chain.
     #[inline]
     pub(crate) fn pop_set<'a>(&mut self, pool: &'a mut Pool) -> Option<&'a [Record; SET]> {

@@ -1,12 +1,15 @@
 //! Sweeping a slot goes on over many cancels: none of them waits for all of it, and whatever happens
-//! in the middle of it, the wheel agrees with the model.
+//! in the middle of it, the wheel agrees with the model. And none looks at more than it has to, where
+//! timers are cancelled in the order in which they were armed.
 
 mod common;
+
+use std::collections::VecDeque;
 
 use common::{Op, Pair, Random};
 use timerwheel::{TimerHandle, TimerWheel};
 
-/// What one cancel or move looks at in a sweep, at most: 64 records for each of 16, in sets of nine.
+/// What one cancel or move looks at in a sweep, at most: 128 records for each of 8, in sets of nine.
 const MOST: u64 = 114 * 9;
 
 const CROWD: u64 = 200_000;
@@ -249,4 +252,87 @@ fn a_slot_that_comes_first_is_refined_in_the_middle_of_its_sweep() {
         assert_eq!(wheel.due_len() - due, 59, "slot {first}");
     }
     assert!(in_the_middle > 0, "no slot was refined");
+}
+
+/// Timeouts, all with the same delay: so many are armed at a time, and each is cancelled before its time.
+/// Says how many records a sweep looked at for each.
+fn swept_for_each_timeout(armed: u64) -> u64 {
+    let mut wheel = TimerWheel::new(0);
+    let mut handles: VecDeque<_> = (0..armed).map(|n| wheel.insert(30_000, n)).collect();
+    let cancelled = 10 * armed.max(10_000);
+    for n in 0..cancelled {
+        handles.push_back(wheel.insert(wheel.now() + 30_000, n));
+        assert!(handles.pop_front().is_some_and(|oldest| wheel.cancel(oldest).is_some()));
+        if n.is_multiple_of(16) {
+            wheel.advance(wheel.now() + 1);
+        }
+        if n.is_multiple_of(cancelled / 10) {
+            wheel.check_invariants();
+        }
+    }
+    100 * wheel.moved() / cancelled
+}
+
+#[test]
+fn timeouts_that_are_cancelled_in_order_are_swept_once() {
+    // More than once only where a slot of level 2 holds the last ones too.
+    for armed in [30_000, 100_000] {
+        let swept = swept_for_each_timeout(armed);
+        assert!(swept < 140, "{swept} % of {armed}");
+    }
+}
+
+/// The front of a slot says nothing about the rest of it.
+#[test]
+fn what_is_cancelled_behind_timers_that_stay_is_swept_too() {
+    for stay in [9, 100] {
+        let mut wheel = TimerWheel::new(0);
+        let mut cancelled = Vec::new();
+        for n in 0..600 {
+            for slot in 1..=200 {
+                let handle = wheel.insert(slot * 256 + n % 256, n);
+                if n >= stay {
+                    cancelled.push(handle);
+                }
+            }
+        }
+        let count = cancelled.len() as u64;
+        for (n, handle) in cancelled.into_iter().enumerate() {
+            bounded(&mut wheel, |wheel| wheel.cancel(handle).is_some());
+            if n % 10_000 == 0 {
+                wheel.check_invariants();
+            }
+        }
+        wheel.check_invariants();
+        assert!(wheel.moved() < 2 * count, "{} for {count}", wheel.moved());
+    }
+}
+
+/// And where it misleads altogether: a round sweeps what is armed and passes over what is not. Then garbage is
+/// most while the second one is under way.
+#[test]
+fn garbage_is_bounded_where_the_front_of_each_slot_misleads() {
+    let mut wheel = TimerWheel::new(0);
+    let (mut fronts, mut rests) = (Vec::new(), Vec::new());
+    for n in 0..2_600 {
+        for slot in 1..=200 {
+            let stays_behind_its_front = slot % 2 == 0;
+            if stays_behind_its_front && n >= 2_000 {
+                continue;
+            }
+            let handle = wheel.insert(slot * 256 + n % 256, n);
+            if n < 9 && stays_behind_its_front {
+                fronts.push(handle);
+            } else if n >= 9 && !stays_behind_its_front {
+                rests.push(handle);
+            }
+        }
+    }
+    for (n, handle) in fronts.into_iter().chain(rests).enumerate() {
+        bounded(&mut wheel, |wheel| wheel.cancel(handle).is_some());
+        if wheel.moved() > 0 && n % 2_500 == 0 {
+            wheel.check_invariants();
+        }
+    }
+    assert!(wheel.moved() > 2 * CROWD, "two rounds: {}", wheel.moved());
 }

@@ -50,7 +50,19 @@ impl HalfSwept {
     }
 }
 
+/// The first set of records of a slot, and what its entries say.
+pub(crate) struct Front<'a> {
+    pub(crate) set: &'a [Record; SET],
+    pub(crate) tag: Tag,
+}
+
 impl<const BITS: u32> Filing<BITS> {
+    /// The front of a slot that holds so many sets.
+    pub(crate) fn front_of(&self, place: Place, sets: u32) -> Option<Front<'_>> {
+        let slot = self.slot(place).filter(|slot| slot.sets() >= sets)?;
+        Some(Front { set: slot.first_set(&self.pool)?, tag: slot.tag() })
+    }
+
     /// Begins to sweep a slot, if it holds any record; none is in the middle of that.
     pub(crate) fn begin_sweep(&mut self, place: Place) {
         debug_assert!(self.half_swept().is_none(), "one slot at a time");

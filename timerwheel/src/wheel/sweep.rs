@@ -2,11 +2,18 @@
 //!
 //! A record costs four bytes and goes when its slot is emptied; one for a deadline an hour ahead
 //! would stay for an hour. So once there are nearly as many of them as timers, a round is made over
-//! all slots, one after the other, a thousand records with every sixteenth cancel: O(1) per cancel over
+//! all slots, one after the other, a thousand records with every eighth cancel: O(1) per cancel over
 //! time, and 1,026 records for a single one, since a round may stop in the middle of a slot
 //! (`filing::sweep`). A whole round, for then the slots are at their worst again when the next one
 //! comes: sweeping just as much as there is too much would look at each record far more often. The bottom is left
 //! out: what is of nobody there is 32 records at most, of the thousands that are always allowed.
+//!
+//! Timeouts are cancelled in the order in which they were armed, so one slot holds what is mostly garbage and
+//! another hardly any. A round first tries the front of a large slot, and passes it over if that stands for
+//! timers. Where the front tells nothing about the rest, that may not be enough: then comes a thorough
+//! round, which passes none over.
+
+use core::mem::replace;
 
 use super::TimerWheel;
 use super::batch::Batch;
@@ -18,17 +25,20 @@ pub(super) const fn allowance<const BITS: u32>() -> usize {
     64 << BITS
 }
 
-/// Records left behind and timers fired between two looks at the balance: 16 on levels of 256 slots.
+/// Records left behind and timers fired between two looks at the balance: 8 on levels of 256 slots.
 const fn stride<const BITS: u32>() -> usize {
-    1 << (BITS / 2)
+    (1 << (BITS / 2)) / 2 + (BITS < 2) as usize
 }
 
-/// Sets of records swept in a round between two looks: 64 records, and a few more, per record left
+/// Sets of records swept in a round between two looks: 128 records, and a few more, per record left
 /// behind.
 #[allow(clippy::cast_possible_truncation)] // 114 at most
 const fn pace<const BITS: u32>() -> u32 {
-    (64 * stride::<BITS>()).div_ceil(SET) as u32
+    (128 * stride::<BITS>()).div_ceil(SET) as u32
 }
+
+/// Sets of a slot whose front is tried first: so many that it is a small part of them.
+const WORTH_A_TRY: u32 = 8;
 
 /// Records that [`refine_wakeup`](TimerWheel::refine_wakeup) looks at.
 const REFINED: usize = 64;
@@ -39,11 +49,16 @@ pub(super) struct Sweep {
     credit: isize,
     /// Where the round goes on when the slot that it is at has been swept.
     at: Option<Place>,
+    /// The round passes no slot over.
+    is_thorough: bool,
+    /// So will the next one, unless there is little garbage after this one.
+    next_is_thorough: bool,
 }
 
 impl Sweep {
     pub(super) const fn new<const BITS: u32>() -> Self {
-        Self { credit: stride::<BITS>().cast_signed(), at: None }
+        let credit = stride::<BITS>().cast_signed();
+        Self { credit, at: None, is_thorough: false, next_is_thorough: false }
     }
 }
 
@@ -74,34 +89,49 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     pub(super) fn look_at_the_balance(&mut self) {
         self.sweep.credit = stride::<BITS>().cast_signed();
         if self.sweep.at.is_none() && self.filing.half_swept().is_none() {
-            // A round sees `live + garbage` records, and garbage grows by a 36th of that meanwhile
-            // at most, as timers may get fewer, and by a part of one for each slot, which takes a
-            // set more: it stays below `live + allowance`.
+            // A round that was not enough has looked at what is armed for nothing, and at the front
+            // of the rest; the thorough one after it sees all. So both see 1.6 times `live + garbage`
+            // records, and for each 128 of them there is one of garbage more and a timer less at most,
+            // and a set more for each slot: garbage stays below `live + allowance`.
             let bearable = self.len() / 16 * 15 + allowance::<BITS>() / 4 * 3;
             let garbage = self.garbage();
             if garbage < bearable {
+                self.sweep.next_is_thorough = false;
                 self.sweep.credit = ((bearable - garbage) / 2).max(stride::<BITS>()).cast_signed();
                 return;
             }
             self.sweep.at = Some(Place::OVERDUE);
+            self.sweep.is_thorough = replace(&mut self.sweep.next_is_thorough, true);
         }
         let mut left = pace::<BITS>();
-        while left > 0 && self.sweeps_a_slot() {
-            left = left.saturating_sub(self.sweep_some(left));
+        while left > 0 {
+            let seen = if self.filing.half_swept().is_some() {
+                self.sweep_some(left)
+            } else if let Some(place) = self.sweep.at {
+                // The next one now: this one may be emptied, and filled again, before it is swept.
+                self.sweep.at = self.filing.place_after(place);
+                self.begin_with(place)
+            } else {
+                return;
+            };
+            left = left.saturating_sub(seen);
         }
     }
 
-    /// Begins with the next slot of the round, if none is in the middle of a sweep; false at the end
-    /// of the round.
-    fn sweeps_a_slot(&mut self) -> bool {
-        while self.filing.half_swept().is_none()
-            && let Some(place) = self.sweep.at
+    /// Begins to sweep a slot, if it holds anything and is not passed over; says how many sets it looked at
+    /// for that.
+    fn begin_with(&mut self, place: Place) -> u32 {
+        if !self.sweep.is_thorough
+            && let Some(front) = self.filing.front_of(place, WORTH_A_TRY)
         {
-            // The next one now: this one may be emptied, and filled again, before it is swept.
-            self.sweep.at = self.filing.place_after(place);
-            self.filing.begin_sweep(place);
+            let is_garbage = |index: &&u32| !self.store.is_in(**index, front.tag);
+            let garbage = front.set.iter().filter(is_garbage).count();
+            if garbage < SET.div_ceil(4) {
+                return 1;
+            }
         }
-        self.filing.half_swept().is_some()
+        self.filing.begin_sweep(place);
+        0
     }
 
     /// Clears up what comes first, slots as long as they are small, where the note of their earliest
