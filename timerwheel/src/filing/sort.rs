@@ -20,6 +20,14 @@ pub(crate) struct Next {
     lowest: u32,
 }
 
+impl Next {
+    /// Whether a deadline belongs to the slot still: who has moved on does not.
+    #[inline]
+    fn holds(&self, deadline: u64) -> bool {
+        deadline.wrapping_sub(self.start) < self.ticks
+    }
+}
+
 impl<const BITS: u32> Filing<BITS> {
     /// Whether there may be anything to sort.
     #[inline]
@@ -113,7 +121,7 @@ impl<const BITS: u32> Filing<BITS> {
         deadline: u64,
         index: u32,
     ) -> Tag {
-        if deadline.wrapping_sub(next.start) >= next.ticks {
+        if !next.holds(deadline) {
             return self.file_growing(now, deadline, index);
         }
         self.filed += 1;
@@ -123,7 +131,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// The same in the next block of the lowest level whose that is.
     #[inline]
     pub(crate) fn file_sorted(&mut self, now: u64, next: &Next, deadline: u64, index: u32) -> Tag {
-        if deadline.wrapping_sub(next.start) >= next.ticks {
+        if !next.holds(deadline) {
             return self.file_growing(now, deadline, index);
         }
         self.file_in_lowest_block(now, next, deadline, index)
