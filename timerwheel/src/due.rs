@@ -55,7 +55,7 @@ const AT_HAND: usize = 256;
 const GONE: usize = 64;
 
 /// Says to the compiler that mostly nothing is: then a tick on which that is so, and they are the most where
-/// ticks are fine, jumps over nothing.
+/// ticks are fine, jumps over nothing. From Rust 1.95 on, `core::hint::cold_path` says the same.
 #[cold]
 #[inline]
 fn something_is_due() {}

@@ -210,8 +210,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Moves the time on to `now` and collects what is due: everything armed so far with a
     /// deadline up to `now`.
     ///
-    /// Costs the entries moved, never the ticks elapsed; one comparison if there is nothing to
-    /// move. A `now` before the last one is taken as the last one.
+    /// Costs the entries moved, never the ticks elapsed; if there is nothing to move, one comparison
+    /// says so. A `now` before the last one is taken as the last one.
     ///
     /// Only this makes entries due. What is armed afterwards waits for the next call, even with a
     /// deadline in the past, so a consumer that arms again with no delay cannot keep its own loop

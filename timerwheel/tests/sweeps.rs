@@ -336,3 +336,46 @@ fn garbage_is_bounded_where_the_front_of_each_slot_misleads() {
     }
     assert!(wheel.moved() > 2 * CROWD, "two rounds: {}", wheel.moved());
 }
+
+/// The same with one timer in the first slot of each level, and the garbage in that of the last: the least levels
+/// have the most slots for what is allowed.
+#[test]
+fn garbage_is_bounded_on_levels_of_two_slots() {
+    let mut wheel = TimerWheel::<u64, 1>::with_levels(0);
+    for level in 0..63 {
+        wheel.insert(1 << level, level);
+    }
+    let last: Vec<_> = (0..1_389).map(|n| wheel.insert(1 << 63, n)).collect();
+    for handle in last.into_iter().skip(9) {
+        assert!(wheel.cancel(handle).is_some());
+        wheel.check_invariants();
+    }
+}
+
+/// Garbage behind timers that stay left each round just enough, and the next one swept all small slots again.
+#[test]
+fn small_slots_are_not_swept_for_what_is_cancelled_elsewhere() {
+    let mut wheel = TimerWheel::new(0);
+    let mut behind = Vec::new();
+    for slot in 1..=10 {
+        (0..9).for_each(|n| _ = wheel.insert(slot << 32, n));
+        (0..2_910).for_each(|n| behind.push(wheel.insert(slot << 32, n)));
+    }
+    let in_small_slots = |n: u64| {
+        let level_1 = (1 + n % 254) * 256;
+        level_1 + if n.is_multiple_of(2) { 0 } else { (1 + n / 254 % 254) * 65_536 }
+    };
+    let mut handles: VecDeque<_> =
+        (0..18_000).map(|n| wheel.insert(in_small_slots(n), n)).collect();
+    for handle in behind {
+        assert!(wheel.cancel(handle).is_some());
+    }
+    let before = wheel.moved();
+    let cancelled = 100_000;
+    for n in 0..cancelled {
+        assert!(handles.pop_front().is_some_and(|oldest| wheel.cancel(oldest).is_some()));
+        handles.push_back(wheel.insert(in_small_slots(18_000 + n), n));
+    }
+    let swept = wheel.moved() - before;
+    assert!(swept < 3 * cancelled, "{swept} for {cancelled}");
+}

@@ -5,7 +5,7 @@ use crate::due::DueEntry;
 use crate::store::{Armed, At, Kind};
 
 impl<T, const BITS: u32> TimerWheel<T, BITS> {
-    /// Hands the next due entry out. A one-shot leaves; all else is left to a call.
+    /// Hands the next due entry out. A one-shot leaves, an interval is armed again; all else is left to a call.
     #[inline(always)]
     #[allow(clippy::inline_always)] // as `pop_expired`
     pub(super) fn pop_due(&mut self) -> Option<Expired<T>> {

@@ -10,7 +10,7 @@
 //!
 //! Timeouts are cancelled in the order in which they were armed, so one slot holds what is mostly garbage and
 //! another hardly any. A round first tries the front of a large slot, and passes it over if that stands for
-//! timers. Where the front tells nothing about the rest, that may not be enough: then comes a thorough
+//! timers. Where the front tells nothing about the rest, that is not enough: then comes a thorough
 //! round, which passes none over.
 
 use core::mem::replace;
@@ -51,7 +51,7 @@ pub(super) struct Sweep {
     at: Option<Place>,
     /// The round passes no slot over.
     is_thorough: bool,
-    /// So will the next one, unless there is little garbage after this one.
+    /// So will the next one, unless this one leaves little garbage.
     next_is_thorough: bool,
 }
 
@@ -95,8 +95,11 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             // and a set more for each slot: garbage stays below `live + allowance`.
             let bearable = self.len() / 16 * 15 + allowance::<BITS>() / 4 * 3;
             let garbage = self.garbage();
+            // What was just enough is not, or the next one sees the same small slots for as little again.
             if garbage < bearable {
                 self.sweep.next_is_thorough = false;
+            }
+            if garbage < bearable {
                 self.sweep.credit = ((bearable - garbage) / 2).max(stride::<BITS>()).cast_signed();
                 return;
             }
@@ -121,17 +124,17 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     /// Begins to sweep a slot, if it holds anything and is not passed over; says how many sets it looked at
     /// for that.
     fn begin_with(&mut self, place: Place) -> u32 {
-        if !self.sweep.is_thorough
-            && let Some(front) = self.filing.front_of(place, WORTH_A_TRY)
-        {
-            let is_garbage = |index: &&u32| !self.store.is_in(**index, front.tag);
-            let garbage = front.set.iter().filter(is_garbage).count();
-            if garbage < SET.div_ceil(4) {
-                return 1;
-            }
+        let front =
+            if self.sweep.is_thorough { None } else { self.filing.front_of(place, WORTH_A_TRY) };
+        let Some(front) = front else {
+            self.filing.begin_sweep(place);
+            return 0;
+        };
+        let is_garbage = |index: &&u32| !self.store.is_in(**index, front.tag);
+        if front.set.iter().filter(is_garbage).count() >= SET.div_ceil(4) {
+            self.filing.begin_sweep(place);
         }
-        self.filing.begin_sweep(place);
-        0
+        1
     }
 
     /// Clears up what comes first, slots as long as they are small, where the note of their earliest
