@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::hint::seldom;
 use crate::radix;
 
 /// An entry that an `advance` collected. It counts as long as the entry's arming is this one.
@@ -53,12 +54,6 @@ const AT_HAND: usize = 256;
 
 /// So many cancelled or moved entries may always be in the queue.
 const GONE: usize = 64;
-
-/// Says to the compiler that mostly nothing is: then a tick on which that is so, and they are the most where
-/// ticks are fine, jumps over nothing. From Rust 1.95 on, `core::hint::cold_path` says the same.
-#[cold]
-#[inline]
-fn something_is_due() {}
 
 impl Due {
     pub(crate) const fn new() -> Self {
@@ -192,7 +187,7 @@ impl Due {
         if self.left == 0 {
             return None;
         }
-        something_is_due();
+        seldom();
         self.queue.get(self.head()).copied()
     }
 

@@ -123,6 +123,7 @@ mod full;
 #[cfg(feature = "std")]
 mod guard;
 mod handle;
+mod hint;
 mod interval;
 mod level;
 mod pace;

@@ -26,6 +26,7 @@ use crate::due::Due;
 use crate::filing::Filing;
 use crate::full::Full;
 use crate::handle::{TimerHandle, WheelId};
+use crate::hint::seldom;
 use crate::interval::Interval;
 use crate::store::{Armed, Kind, Store};
 
@@ -225,6 +226,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             }
             return;
         }
+        seldom();
         let now = now.max(self.now);
         if self.filing.passes_a_slot(now) {
             self.collect(now);
