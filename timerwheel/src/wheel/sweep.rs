@@ -96,7 +96,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             let bearable = self.len() / 16 * 15 + allowance::<BITS>() / 4 * 3;
             let garbage = self.garbage();
             // What was just enough is not, or the next one sees the same small slots for as little again.
-            if garbage < bearable {
+            if garbage < bearable / 2 {
                 self.sweep.next_is_thorough = false;
             }
             if garbage < bearable {
