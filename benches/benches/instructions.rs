@@ -32,14 +32,14 @@ const BOUNDS: [(Workload, f64); 14] = [
     (Workload::Cancel, 139.0),       // 30
     (Workload::Reschedule, 49.0),    // 15
     (Workload::Drain, 460.0),        // 250
-    (Workload::IdleAdvance, 14.0),   // 8
-    (Workload::Interval, 293.0),     // 90
+    (Workload::IdleAdvance, 12.0),   // 8
+    (Workload::Interval, 275.0),     // 90
     (Workload::Mixed, 190.0),        // 88
     (Workload::NextDeadline, 117.0), // 70
     (Workload::Sparse, 577.0),       // 400
     (Workload::OneAdvance, 244.0),   // 250
     (Workload::SingleDuration, 430.0),
-    (Workload::Timeouts, 221.0),
+    (Workload::Timeouts, 181.0),
     (Workload::KeepAlive, 45.0),
     (Workload::EqualDeadlines, 395.0),
 ];
