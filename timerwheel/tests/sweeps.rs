@@ -282,6 +282,26 @@ fn timeouts_that_are_cancelled_in_order_are_swept_once() {
     }
 }
 
+/// A cancel that tries fronts looks at as many sets less in the slots behind them.
+#[test]
+fn the_fronts_that_are_tried_count() {
+    let mut wheel = TimerWheel::new(0);
+    // Nine sets each: one look goes over eleven slots at least.
+    let slots = (1..=250).flat_map(|slot| [slot * 256, slot * 65_536]);
+    let insert =
+        |wheel: &mut TimerWheel<u64>, slot| (0..81).map(|n| wheel.insert(slot, n)).collect();
+    let handles: Vec<TimerHandle> =
+        slots.flat_map(|slot| -> Vec<_> { insert(&mut wheel, slot) }).collect();
+    let mut most = 0;
+    for handle in handles {
+        let before = wheel.moved();
+        assert!(wheel.cancel(handle).is_some());
+        most = most.max(wheel.moved() - before);
+    }
+    assert!(most > MOST / 2, "it was swept: {most}");
+    assert!(most <= MOST - 11 * 9, "{most} records beside the fronts");
+}
+
 /// The front of a slot says nothing about the rest of it.
 #[test]
 fn what_is_cancelled_behind_timers_that_stay_is_swept_too() {

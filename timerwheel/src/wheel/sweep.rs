@@ -121,8 +121,8 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         }
     }
 
-    /// Begins to sweep a slot, if it holds anything and is not passed over; says how many sets it looked at
-    /// for that.
+    /// Begins to sweep a slot, if it holds anything and is not passed over, because less than a third of its front
+    /// stands for nothing; says how many sets it looked at for that.
     fn begin_with(&mut self, place: Place) -> u32 {
         let front =
             if self.sweep.is_thorough { None } else { self.filing.front_of(place, WORTH_A_TRY) };
@@ -131,7 +131,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             return 0;
         };
         let is_garbage = |index: &&u32| !self.store.is_in(**index, front.tag);
-        if front.set.iter().filter(is_garbage).count() >= SET.div_ceil(4) {
+        if front.set.iter().filter(is_garbage).count() >= SET / 3 {
             self.filing.begin_sweep(place);
         }
         1
