@@ -20,6 +20,7 @@
 use alloc::vec::Vec;
 
 use crate::level::{self, Occupancy, Place, SlotBits};
+use crate::pace::Look;
 use crate::slot::{self, Level, Slot};
 
 /// The next block of each level.
@@ -64,7 +65,7 @@ struct Row {
     /// Those that hold records.
     occupied: SlotBits,
     /// When it is worth a look whether there is something to sort.
-    look_at: u64,
+    look: Look,
 }
 
 impl<const BITS: u32> Ahead<BITS> {
@@ -74,7 +75,7 @@ impl<const BITS: u32> Ahead<BITS> {
 
     /// Makes it as many levels; none of them takes room before it is needed.
     pub(crate) fn resize(&mut self, levels: usize) {
-        self.rows.resize(levels, Row { slots: None, occupied: [0; 4], look_at: 0 });
+        self.rows.resize(levels, Row { slots: None, occupied: [0; 4], look: Look::NOW });
     }
 
     #[inline]
@@ -134,8 +135,8 @@ impl<const BITS: u32> Ahead<BITS> {
     }
 
     /// When it is worth a look whether there is something to sort into the next block of a level.
-    pub(crate) fn look_at(&mut self, level: u32) -> &mut u64 {
-        &mut self.rows[level as usize].look_at
+    pub(crate) fn look(&mut self, level: u32) -> &mut Look {
+        &mut self.rows[level as usize].look
     }
 
     /// All slots of a level were emptied.

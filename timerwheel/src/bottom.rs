@@ -20,6 +20,10 @@ const fn most<const BITS: u32>() -> usize {
     (1 << BITS) / 8
 }
 
+/// Places for them. Those that were taken out leave theirs at the front, until the others are moved there; so
+/// nothing has to be done when the last one leaves, and there is always one after it.
+const PLACES: usize = 2 * ROOM;
+
 /// No record.
 const NONE: Noted = Noted { deadline: u64::MAX, index: Record::MAX };
 
@@ -27,8 +31,8 @@ const NONE: Noted = Noted { deadline: u64::MAX, index: Record::MAX };
 pub(crate) struct Bottom<const BITS: u32> {
     /// The first of them: all that is asked most of the time.
     first: Noted,
-    records: [Noted; ROOM],
-    /// Those from here to the end are there, in the order of time.
+    records: [Noted; PLACES],
+    /// Those from here to the end are there, in the order of time; after them there is none.
     head: usize,
     end: usize,
 }
@@ -36,7 +40,7 @@ pub(crate) struct Bottom<const BITS: u32> {
 impl<const BITS: u32> Bottom<BITS> {
     pub(crate) const fn new() -> Self {
         const { assert!(most::<BITS>() <= ROOM) };
-        Self { first: NONE, records: [NONE; ROOM], head: 0, end: 0 }
+        Self { first: NONE, records: [NONE; PLACES], head: 0, end: 0 }
     }
 
     /// Whether it takes a slot of so many sets of records when it holds nothing itself.
@@ -55,19 +59,27 @@ impl<const BITS: u32> Bottom<BITS> {
     #[inline]
     pub(crate) fn push(&mut self, deadline: u64, index: u32) {
         debug_assert!(self.has_room_for(1));
-        if self.end >= ROOM {
-            self.records.copy_within(self.head.., 0);
-            self.end -= self.head;
-            self.head = 0;
+        if self.end >= PLACES - 1 {
+            self.close_up();
         }
-        let mut at = self.end % ROOM;
-        self.end += 1;
+        let mut at = self.end % PLACES;
+        self.end = at + 1;
+        self.records[self.end % PLACES] = NONE;
         while at > self.head && self.records[at - 1].deadline > deadline {
             self.records[at] = self.records[at - 1];
             at -= 1;
         }
         self.records[at] = Noted { deadline, index };
-        self.first = self.records[self.head];
+        self.first = self.records[self.head % PLACES];
+    }
+
+    /// Moves the records to the front.
+    #[cold]
+    #[inline(never)]
+    fn close_up(&mut self) {
+        self.records.copy_within(self.head..self.end, 0);
+        self.end -= self.head;
+        self.head = 0;
     }
 
     /// The record that comes first; if there is none, one of no entry, at the end of time.
@@ -84,12 +96,8 @@ impl<const BITS: u32> Bottom<BITS> {
             return None;
         }
         self.head += 1;
-        if self.head == self.end {
-            (self.head, self.end) = (0, 0);
-            self.first = NONE;
-        } else {
-            self.first = self.records[self.head % ROOM];
-        }
+        // Of none, if that was the last: no branch, for nobody can guess which one is.
+        self.first = self.records[self.head % PLACES];
         Some(first)
     }
 
@@ -102,6 +110,7 @@ impl<const BITS: u32> Bottom<BITS> {
     pub(crate) fn check(&self) {
         assert!(self.records().is_sorted_by_key(|record| record.deadline), "the bottom is sorted");
         assert_eq!(self.first, self.records().first().copied().unwrap_or(NONE), "its first record");
+        assert_eq!(self.records[self.end], NONE, "none after the last");
         assert!(self.records().len() <= most::<BITS>(), "the bottom holds few");
     }
 }

@@ -42,17 +42,26 @@ pub(crate) struct Pool {
     free: u32,
     /// The first chunk that was never used.
     fresh: u32,
-    in_use: usize,
+    /// Chunks ever handed out and ever given back.
+    taken: u64,
+    given_back: u64,
 }
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { chunks: Segments::new(), free: NIL, fresh: 0, in_use: 0 }
+        Self { chunks: Segments::new(), free: NIL, fresh: 0, taken: 0, given_back: 0 }
     }
 
     /// Chunks that slots hold.
+    #[inline]
     pub(crate) fn in_use(&self) -> usize {
-        self.in_use
+        usize::try_from(self.taken - self.given_back).unwrap_or(usize::MAX)
+    }
+
+    /// Chunks that slots were ever given: as long as that is the same, none has two sets more than before.
+    #[inline]
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Chunks there is memory for.
@@ -71,7 +80,7 @@ impl Pool {
         if self.free == NIL {
             self.free = self.fresh();
         }
-        self.in_use += 1;
+        self.taken += 1;
         let chunk = self.free;
         self.free = core::mem::replace(&mut self.chunks[chunk].next, NIL);
         chunk
@@ -99,7 +108,7 @@ impl Pool {
     #[inline]
     fn give_back(&mut self, chunk: u32) -> u32 {
         let free = core::mem::replace(&mut self.free, chunk);
-        self.in_use -= 1;
+        self.given_back += 1;
         core::mem::replace(&mut self.chunks[chunk].next, free)
     }
 }

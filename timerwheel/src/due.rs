@@ -37,8 +37,8 @@ pub(crate) struct Due {
     crossed: bool,
     /// Entries in the queue that were cancelled or moved since.
     gone: usize,
-    /// Entries that were not fetched yet; none, if there is nothing to fetch.
-    unfetched: usize,
+    /// From here on entries were not fetched yet; the end of all, if there is nothing to fetch.
+    fetch_from: usize,
     /// For sorting; what is in it means nothing.
     scratch: Vec<DueEntry>,
 }
@@ -64,7 +64,7 @@ impl Due {
             unordered: false,
             crossed: false,
             gone: 0,
-            unfetched: 0,
+            fetch_from: usize::MAX,
             scratch: Vec::new(),
         }
     }
@@ -92,13 +92,22 @@ impl Due {
         if self.head() > self.left {
             self.close_up();
         }
-        self.unordered_from = self.queue.len();
     }
 
     /// Moves the queue to the start of its room.
     #[inline(never)]
     fn close_up(&mut self) {
-        self.queue.drain(..self.head());
+        let head = self.head();
+        self.queue.drain(..head);
+        if self.fetch_from < usize::MAX {
+            self.fetch_from = self.fetch_from.saturating_sub(head);
+        }
+    }
+
+    /// What is pushed from now on is of one slot.
+    #[inline]
+    pub(crate) fn begin_slot(&mut self) {
+        self.unordered_from = self.queue.len();
     }
 
     #[inline]
@@ -120,8 +129,6 @@ impl Due {
         }
         self.queue.push(entry);
         self.left += 1;
-        self.unfetched += usize::from(self.unfetched > 0);
-        self.unordered_from = self.queue.len();
     }
 
     /// All of a slot has been pushed: sorts that part while it is small and warm. A slot is filed
@@ -135,12 +142,7 @@ impl Due {
         if self.left > 0 && start < self.queue.len() {
             self.crossed |= self.queue[start - 1] > self.queue[start];
         }
-        let collected = self.queue.len() - start;
-        self.left += collected;
-        if self.unfetched > 0 {
-            self.unfetched += collected;
-        }
-        self.unordered_from = self.queue.len();
+        self.left += self.queue.len() - start;
     }
 
     #[inline(never)]
@@ -162,9 +164,7 @@ impl Due {
     pub(crate) fn end(&mut self) {
         if self.crossed {
             self.sort_all();
-            self.unfetched = 0;
-        }
-        if self.unfetched == 0 {
+        } else if self.fetch_from == usize::MAX {
             self.fetch_anew();
         }
     }
@@ -172,7 +172,7 @@ impl Due {
     /// Nothing of the queue is at hand any more, if it is long.
     #[inline]
     fn fetch_anew(&mut self) {
-        self.unfetched = if self.left > AT_HAND { self.left } else { 0 };
+        self.fetch_from = if self.left > AT_HAND { self.head() } else { usize::MAX };
     }
 
     #[inline(never)]
@@ -180,6 +180,7 @@ impl Due {
         let head = self.head();
         self.queue[head..].sort();
         self.crossed = false;
+        self.fetch_anew();
     }
 
     #[inline]
@@ -194,16 +195,16 @@ impl Due {
     /// Whether it is time for the [next batch](Self::next_batch) to be fetched.
     #[inline]
     pub(crate) fn wants_batch(&self) -> bool {
-        self.left <= self.unfetched
+        self.head() >= self.fetch_from
     }
 
     /// The next few: so many others may be due that they are not at hand any more. Whoever asks for them
     /// one by one waits for memory each time.
     pub(crate) fn next_batch(&mut self) -> &[DueEntry] {
-        let batch = self.left.min(BATCH);
-        self.unfetched = self.left - batch;
         let head = self.head();
-        &self.queue[head..head + batch]
+        let end = head + self.left.min(BATCH);
+        self.fetch_from = if end < self.queue.len() { end } else { usize::MAX };
+        &self.queue[head..end]
     }
 
     #[inline]
@@ -211,6 +212,7 @@ impl Due {
         self.left -= 1;
         if self.left == 0 {
             self.queue.clear();
+            self.fetch_from = usize::MAX;
             if self.queue.capacity() > KEPT {
                 self.give_back();
             }
@@ -261,6 +263,7 @@ mod tests {
 
     fn collect(due: &mut Due, indices: core::ops::Range<u32>) {
         due.begin();
+        due.begin_slot();
         for index in indices {
             let (deadline, armed) = (7, u64::from(index));
             due.push(DueEntry { deadline, armed, index, is_interval: false });
@@ -312,6 +315,18 @@ mod tests {
             fetched >= collected as usize - 2 * AT_HAND - 2 * BATCH,
             "{fetched} of {collected}"
         );
+    }
+
+    #[test]
+    fn a_queue_that_was_left_without_fetching_leaves_nothing_to_the_next_one() {
+        let mut due = Due::new();
+        collect(&mut due, 0..600);
+        assert_eq!(due.next_batch().len(), BATCH);
+        for _ in 0..600 {
+            due.pop_front();
+        }
+        collect(&mut due, 0..300);
+        assert!(due.wants_batch());
     }
 
     #[test]

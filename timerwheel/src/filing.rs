@@ -14,7 +14,7 @@ use self::sweep::HalfSwept;
 use crate::ahead::Ahead;
 use crate::bottom::Bottom;
 use crate::level::{self, Occupancy, Place};
-use crate::pace::Pace;
+use crate::pace::{Look, Pace};
 use crate::slot::{self, Level, Noted, Pool, Record, SET, Slot, Tag, Taken};
 
 #[derive(Clone, Debug)]
@@ -229,7 +229,7 @@ impl<const BITS: u32> Filing<BITS> {
         self.occupancy.resize(self.levels.len());
         self.ahead.resize(self.levels.len());
         // Nothing was to be looked for there.
-        self.pace.look_again_at(0);
+        self.pace.look_again(Look::NOW, self.pool.taken());
     }
 
     /// Empties a slot into `taken`, if it is there. What is sorted ahead of it stays.

@@ -32,7 +32,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// Whether there may be anything to sort.
     #[inline]
     pub(crate) fn may_sort(&self, now: u64) -> bool {
-        self.pace.is_worth_a_look(now) && self.pool.in_use() > 0
+        self.pace.is_worth_a_look(now, self.pool.taken()) && self.pool.in_use() > 0
     }
 
     /// It is time to sort, whether there is anything to do or not.
@@ -44,7 +44,7 @@ impl<const BITS: u32> Filing<BITS> {
     /// Begins to look what there is to sort.
     #[inline]
     pub(crate) fn begin_to_sort(&mut self, now: u64) -> Step {
-        self.pace.look(now)
+        self.pace.look(now, self.pool.taken())
     }
 
     /// What comes next on a level, and how many sets of its records, but no more than `most`, are to
@@ -57,9 +57,9 @@ impl<const BITS: u32> Filing<BITS> {
         most: u32,
     ) -> Option<(Next, u32)> {
         let below = level - 1;
-        let look_at = self.ahead.look_at(below);
-        if step.now < *look_at {
-            self.pace.look_again_at(*look_at);
+        let look = *self.ahead.look(below);
+        if !look.is_due(step.now, step.chunks) {
+            self.pace.look_again(look, step.chunks);
             return None;
         }
         let place = Self::next_place(step.now, level);
@@ -71,14 +71,15 @@ impl<const BITS: u32> Filing<BITS> {
         // A small one goes to the bottom as it is, unless other slots have taken the room there meanwhile; but not
         // where a block that was sorted ahead begins with it.
         let lowest = Self::lowest_beginning(step.now, level);
-        let are_few = Bottom::<BITS>::takes(rest.sets)
-            && place.ahead_at::<BITS>().is_none()
-            && (lowest..level).all(|level| self.ahead.next_from(level, 0).is_none());
+        let are_few = rest.sets == 0
+            || Bottom::<BITS>::takes(rest.sets)
+                && place.ahead_at::<BITS>().is_none()
+                && (lowest..level).all(|level| self.ahead.next_from(level, 0).is_none());
         let share = if are_few { 0 } else { rest.share(step).min(most) };
         rest.sets -= share;
-        let look_at = rest.look_at(step);
-        *self.ahead.look_at(below) = look_at;
-        self.pace.look_again_at(look_at);
+        let look = rest.next_look(step);
+        *self.ahead.look(below) = look;
+        self.pace.look_again(look, step.chunks);
         if share == 0 {
             return None;
         }

@@ -5,7 +5,7 @@ use super::batch::Batch;
 use crate::due::DueEntry;
 use crate::filing::{Filing, Next};
 use crate::level::{self, Place};
-use crate::slot::{SET, Tag, Taken};
+use crate::slot::{Tag, Taken};
 
 /// Sets of a level that an `advance` sorts ahead at most, two thousand records, unless what it has
 /// collected has taken it longer anyway: after many ticks with nothing to do there is not all to be
@@ -52,7 +52,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
         while let Some((tick, place)) = self.filing.next_passed(now) {
             // In the order of time, so that the queue is in order as it is.
             if self.filing.first_at_bottom().deadline < tick {
-                self.empty_bottom(tick - 1);
+                self.empty_bottom_beside_slots(tick - 1);
             }
             if place == Place::OVERDUE {
                 self.empty_slot(place);
@@ -64,13 +64,20 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
             }
         }
         if self.filing.first_at_bottom().deadline <= now {
-            self.empty_bottom(now);
+            self.empty_bottom_beside_slots(now);
             self.filing.settle_bottom();
         }
     }
 
+    /// [`empty_bottom`](Self::empty_bottom) before or after slots.
+    #[inline(never)]
+    fn empty_bottom_beside_slots(&mut self, until: u64) {
+        self.empty_bottom(until);
+    }
+
     /// What of the bottom comes up by `until`.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // mostly one record
     fn empty_bottom(&mut self, until: u64) {
         while let Some(record) = self.filing.pop_bottom(until) {
             if let Some(due) = self.take_up(Place::BOTTOM.tag(), record.index, Filing::file_put_off)
@@ -82,7 +89,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline]
     fn collect_levels(&mut self, before: u64, now: u64) {
-        self.empty_bottom(now);
+        self.empty_bottom_beside_slots(now);
         if self.filing.has_overdue() {
             self.empty_slot(Place::OVERDUE);
         }
@@ -145,7 +152,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline(never)]
     fn sort_levels_ahead(&mut self, collected: usize) {
-        let most = u32::try_from(2 * collected / SET).map_or(u32::MAX, |due| due.max(SORTED));
+        let most = u32::try_from(collected / 4).map_or(u32::MAX, |due| due.max(SORTED));
         let step = self.filing.begin_to_sort(self.now);
         for level in 1..self.filing.levels() {
             if let Some((next, sets)) = self.filing.next_to_sort(step, level, most) {
@@ -209,6 +216,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[allow(clippy::inline_always)] // most slots hold one or two
     fn collect_slot(&mut self, taken: &mut Taken) {
         let tag = taken.tag();
+        self.due.begin_slot();
         if taken.sets() > 0 {
             self.collect_sets(taken);
         }
@@ -222,7 +230,10 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     #[inline(never)]
     fn collect_few(&mut self, taken: &mut Taken, level: u32) {
         let tag = taken.tag();
-        while let Some(set) = self.filing.next_set(taken).copied() {
+        self.due.begin_slot();
+        while taken.sets() > 0
+            && let Some(set) = self.filing.next_set(taken).copied()
+        {
             for index in set {
                 self.collect_one_of_few(tag, index, level);
             }
