@@ -36,7 +36,7 @@ const BOUNDS: [(Workload, f64); 14] = [
     (Workload::Interval, 275.0),     // 90
     (Workload::Mixed, 190.0),        // 88
     (Workload::NextDeadline, 117.0), // 70
-    (Workload::Sparse, 577.0),       // 400
+    (Workload::Sparse, 560.0),       // 400
     (Workload::OneAdvance, 244.0),   // 250
     (Workload::SingleDuration, 430.0),
     (Workload::Timeouts, 181.0),
