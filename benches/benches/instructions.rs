@@ -45,8 +45,9 @@ const BOUNDS: [(Workload, f64); 14] = [
 ];
 
 /// The peers that come first in time; the rest take valgrind too long to be worth it.
-const PEERS: [&str; 6] = [
+const PEERS: [&str; 7] = [
     "timerwheel",
+    "timerwheel, SameDelay",
     "BTreeMap",
     "BinaryHeap",
     "orx-priority-queue",

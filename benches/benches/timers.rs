@@ -17,7 +17,7 @@ mod shared;
 
 use std::time::{Duration, Instant};
 
-use shared::contender::{ALL, Contender, REFERENCE};
+use shared::contender::{ALL, Contender, OURS, REFERENCE};
 use shared::peer::Peer;
 use shared::peers;
 use shared::workload::{self, Outcome, Workload};
@@ -169,7 +169,7 @@ fn print_times(plan: &Plan, workload: Workload, exact: &Exact) {
 fn print_ratios(title: &str, columns: &[Vec<Runs>], counts: impl Fn(usize, &Runs) -> bool) {
     print!("{title:<30}");
     for column in columns {
-        let best = (1..ALL.len())
+        let best = (OURS..ALL.len())
             .filter(|&at| !column[at].ratios.is_empty() && counts(at, &column[at]))
             .min_by(|a, b| median(&column[*a].ratios).total_cmp(&median(&column[*b].ratios)));
         let cell = best.map_or("–".into(), |at| {

@@ -3,9 +3,9 @@
 //! The idle timeout of a thousand connections is one duration. In a wheel each of them is filed by
 //! its deadline; here it goes to the back of a list, and the list is in order by itself.
 
-use alloc::vec::Vec;
-
-use crate::handle::{Generation, TimerHandle, WheelId};
+use crate::handle::{TimerHandle, WheelId};
+use crate::slot::Tag;
+use crate::store::{Armed, At, Entry, Kind, Store, Vacancy};
 
 /// One-shots of one delay, in ticks: everything is O(1), the exact next deadline included.
 ///
@@ -35,40 +35,42 @@ pub struct SameDelay<T> {
     armings: u64,
     /// Armings before this one can be due: what was armed since waits for the next `advance`.
     collected: u64,
-    places: Vec<Place<T>>,
-    free: Vec<u32>,
+    store: Store<Linked<T>>,
+    /// The first and the last of the list.
     head: u32,
     tail: u32,
-    len: usize,
+    /// When the first one is due; the end of time, if there is none. All that is looked at while nothing is.
+    next: u64,
 }
 
+/// A value in the order of arming.
 #[derive(Debug)]
-struct Place<T> {
-    deadline: u64,
-    armed: u64,
+struct Linked<T> {
     previous: u32,
     next: u32,
-    generation: Generation,
-    value: Option<T>,
+    value: T,
 }
+
+/// Where all entries are.
+const IN_THE_LIST: Tag = Tag::of(0);
 
 /// No place.
 const NIL: u32 = u32::MAX;
 
 impl<T> SameDelay<T> {
-    /// An empty queue that stands at tick `now`, for timers of `delay` ticks.
+    /// An empty queue that stands at tick `now`, for timers of `delay` ticks. Allocates nothing.
     pub fn new(delay: u64, now: u64) -> Self {
+        let (id, store) = (WheelId::next(), Store::new());
         Self {
-            id: WheelId::next(),
+            id,
             delay,
             now,
             armings: 0,
             collected: 0,
-            places: Vec::new(),
-            free: Vec::new(),
+            store,
             head: NIL,
             tail: NIL,
-            len: 0,
+            next: u64::MAX,
         }
     }
 
@@ -78,60 +80,138 @@ impl<T> SameDelay<T> {
     ///
     /// # Panics
     ///
-    /// When 2<sup>32</sup> − 1 timers are armed.
+    /// When 2<sup>32</sup> − 1024 timers are armed.
+    #[inline]
     pub fn insert(&mut self, value: T) -> TimerHandle {
-        let index = self.free.pop().unwrap_or_else(|| self.add_place());
-        self.places[index as usize].value = Some(value);
-        self.len += 1;
-        self.push_back(index);
-        let generation = self.places[index as usize].generation;
-        self.id.handle(index, generation)
+        let deadline = self.now.saturating_add(self.delay);
+        if let Some(Vacancy { index, entry }) = self.store.vacancy()
+            && let Entry::Vacant { generation } = *entry
+        {
+            let value = Linked { previous: self.tail, next: NIL, value };
+            let (armed, at) = (self.armings, At::filed(Kind::Once, IN_THE_LIST));
+            *entry = Entry::Armed(Armed { deadline, armed, value, generation, at });
+            self.store.filled();
+            self.comes_last(index, deadline);
+            return self.id.handle(index, generation);
+        }
+        self.insert_growing(value)
+    }
+
+    /// [`insert`](Self::insert) when there is no room.
+    #[cold]
+    #[inline(never)]
+    fn insert_growing(&mut self, value: T) -> TimerHandle {
+        self.store.make_room();
+        self.insert(value)
     }
 
     /// Arms a timer anew, a whole delay from now, under the same handle. False if that is stale.
+    #[inline]
     pub fn refresh(&mut self, handle: TimerHandle) -> bool {
-        let Some(index) = self.locate(handle) else { return false };
-        self.unlink(index);
-        self.push_back(index);
+        let (deadline, tail) = (self.now.saturating_add(self.delay), self.tail);
+        let entry = self.store.armed_mut(self.id.index_of(handle));
+        let Some(entry) = entry.filter(|entry| entry.generation == handle.generation) else {
+            return false;
+        };
+        (entry.deadline, entry.armed) = (deadline, self.armings);
+        if tail == handle.index() {
+            self.armings += 1;
+            self.next = if self.head == tail { deadline } else { self.next };
+            return true;
+        }
+        let Linked { previous, next, .. } = entry.value;
+        (entry.value.previous, entry.value.next) = (tail, NIL);
+        self.unlink(previous, next);
+        self.comes_last(handle.index(), deadline);
         true
     }
 
     /// Takes a timer out and hands its value back, at once. `None` if the handle is stale.
+    #[inline]
     pub fn cancel(&mut self, handle: TimerHandle) -> Option<T> {
-        self.remove(self.locate(handle)?)
+        if self.store.free_is_full() {
+            return self.cancel_growing(handle);
+        }
+        let is_meant = |entry: &Armed<_>| entry.generation == handle.generation;
+        Some(self.remove_if(self.id.index_of(handle), is_meant)?.value.value)
+    }
+
+    /// [`cancel`](Self::cancel) when there is no room for the number that becomes free.
+    #[cold]
+    #[inline(never)]
+    fn cancel_growing(&mut self, handle: TimerHandle) -> Option<T> {
+        self.store.reserve_free();
+        self.cancel(handle)
     }
 
     /// Moves the time on. A `now` before the last one is taken as the last one.
+    #[inline]
     pub fn advance(&mut self, now: u64) {
-        self.now = self.now.max(now);
         self.collected = self.armings;
+        // A branch that is guessed, and not the larger one: that would have each call wait for the last.
+        if now > self.now {
+            self.now = now;
+        }
     }
 
     /// Hands out the next timer that is due: its handle, stale by now, and its value.
+    #[inline]
     pub fn pop_expired(&mut self) -> Option<(TimerHandle, T)> {
-        let head = self.places.get(self.head as usize)?;
-        if head.deadline > self.now || head.armed >= self.collected {
+        if self.next > self.now {
             return None;
         }
-        let handle = self.id.handle(self.head, head.generation);
-        self.remove(self.head).map(|value| (handle, value))
+        if self.store.free_is_full() {
+            self.store.reserve_free();
+        }
+        let (head, collected) = (self.head, self.collected);
+        let entry = self.remove_if(head, |entry| entry.armed < collected)?;
+        Some((self.id.handle(head, entry.generation), entry.value.value))
+    }
+
+    /// Takes all timers out, and drops them. Handles from before are stale.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.delay, self.now);
+    }
+
+    /// Makes room for `additional` more timers. Growing never moves what is there, so this only
+    /// takes the allocation out of later inserts.
+    pub fn reserve(&mut self, additional: usize) {
+        self.store.reserve(additional);
     }
 
     // Observers.
 
+    /// The delay of all its timers, in ticks.
+    pub fn delay(&self) -> u64 {
+        self.delay
+    }
+
     /// The tick of the last [`advance`](Self::advance).
+    #[inline]
     pub fn now(&self) -> u64 {
         self.now
     }
 
     /// The earliest deadline, exactly. `None` if nothing is armed.
+    #[inline]
     pub fn next_deadline(&self) -> Option<u64> {
-        self.places.get(self.head as usize).map(|head| head.deadline)
+        self.store.armed(self.head).map(|head| head.deadline)
     }
 
     /// The deadline of a timer.
     pub fn deadline_of(&self, handle: TimerHandle) -> Option<u64> {
-        self.locate(handle).map(|index| self.places[index as usize].deadline)
+        self.locate(handle).map(|entry| entry.deadline)
+    }
+
+    /// The value of a timer.
+    pub fn get(&self, handle: TimerHandle) -> Option<&T> {
+        self.locate(handle).map(|entry| &entry.value.value)
+    }
+
+    /// The value of a timer, to change it in place.
+    pub fn get_mut(&mut self, handle: TimerHandle) -> Option<&mut T> {
+        let entry = self.store.armed_mut(self.id.index_of(handle))?;
+        (entry.generation == handle.generation).then_some(&mut entry.value.value)
     }
 
     /// Whether the timer is armed.
@@ -141,73 +221,65 @@ impl<T> SameDelay<T> {
 
     /// Timers armed.
     pub fn len(&self) -> usize {
-        self.len
+        self.store.len()
     }
 
     /// Whether nothing is armed.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
+    }
+
+    /// Heap bytes that the queue holds, values included, what those own not.
+    pub fn heap_bytes(&self) -> usize {
+        self.store.heap_bytes()
     }
 
     // Private.
 
-    #[cold]
-    fn add_place(&mut self) -> u32 {
-        let index = u32::try_from(self.places.len()).unwrap_or(NIL);
-        assert!(index != NIL, "a queue holds at most 2^32 - 1 timers");
-        self.places.push(Place {
-            deadline: 0,
-            armed: 0,
-            previous: NIL,
-            next: NIL,
-            generation: Generation::FIRST,
-            value: None,
-        });
-        index
+    #[inline]
+    fn locate(&self, handle: TimerHandle) -> Option<&Armed<Linked<T>>> {
+        let entry = self.store.armed(self.id.index_of(handle))?;
+        (entry.generation == handle.generation).then_some(entry)
     }
 
-    /// The place of an armed timer.
-    fn locate(&self, handle: TimerHandle) -> Option<u32> {
-        let place = self.places.get(usize::try_from(self.id.index_of(handle)).ok()?)?;
-        let is_armed = place.generation == handle.generation && place.value.is_some();
-        is_armed.then_some(handle.index())
-    }
-
-    fn push_back(&mut self, index: u32) {
-        let previous = core::mem::replace(&mut self.tail, index);
-        match self.places.get_mut(previous as usize) {
-            Some(before) => before.next = index,
-            None => self.head = index,
-        }
-        let place = &mut self.places[index as usize];
-        place.deadline = self.now.saturating_add(self.delay);
-        place.armed = self.armings;
-        place.previous = previous;
-        place.next = NIL;
+    /// An entry that says what was the last before it is the last now.
+    #[inline]
+    fn comes_last(&mut self, index: u32, deadline: u64) {
         self.armings += 1;
-    }
-
-    fn unlink(&mut self, index: u32) {
-        let Place { previous, next, .. } = self.places[index as usize];
-        match self.places.get_mut(previous as usize) {
-            Some(before) => before.next = next,
-            None => self.head = next,
-        }
-        match self.places.get_mut(next as usize) {
-            Some(behind) => behind.previous = previous,
-            None => self.tail = previous,
+        let before = core::mem::replace(&mut self.tail, index);
+        if let Some(before) = self.store.armed_mut(before) {
+            before.value.next = index;
+        } else {
+            (self.head, self.next) = (index, deadline);
         }
     }
 
-    fn remove(&mut self, index: u32) -> Option<T> {
-        self.unlink(index);
-        let place = &mut self.places[index as usize];
-        place.generation = place.generation.next();
-        self.len -= 1;
-        // At the end of its count a place is retired, as in the wheel.
-        if place.generation != Generation::LAST {
-            self.free.push(index);
+    /// Joins the neighbours of an entry that leaves its place in the list.
+    #[inline]
+    fn unlink(&mut self, previous: u32, next: u32) {
+        let mut behind = u64::MAX;
+        if let Some(entry) = self.store.armed_mut(next) {
+            entry.value.previous = previous;
+            behind = entry.deadline;
+        } else {
+            self.tail = previous;
         }
-        place.value.take()
+        if let Some(before) = self.store.armed_mut(previous) {
+            before.value.next = next;
+        } else {
+            (self.head, self.next) = (next, behind);
+        }
+    }
+
+    /// Takes an entry out if it is the one that `is_meant`. There is room for its number.
+    #[inline]
+    fn remove_if(
+        &mut self,
+        index: impl Into<u64>,
+        is_meant: impl FnOnce(&Armed<Linked<T>>) -> bool,
+    ) -> Option<Armed<Linked<T>>> {
+        let entry = self.store.remove_if(index, is_meant)?;
+        self.unlink(entry.value.previous, entry.value.next);
+        Some(entry)
     }
 }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::rc::Rc;
+
 use common::Random;
 use timerwheel::{SameDelay, TimerHandle, TimerWheel};
 
@@ -43,8 +45,65 @@ fn the_queue_agrees_with_the_wheel() {
             for (a, b) in &handles {
                 assert_eq!(queue.contains(*a), wheel.contains(*b));
                 assert_eq!(queue.deadline_of(*a), wheel.deadline_of(*b));
+                assert_eq!(queue.get(*a), wheel.get(*b));
+                assert_eq!(queue.get_mut(*a), wheel.get_mut(*b));
                 assert!(!queue.contains(*b) && !wheel.contains(*a), "strangers' handles");
             }
         }
     }
+}
+
+#[test]
+fn what_is_cleared_is_dropped_and_its_handles_are_stale() {
+    let value = Rc::new(());
+    let mut queue = SameDelay::new(5, 7);
+    let handles: Vec<_> = (0..300).map(|_| queue.insert(value.clone())).collect();
+    queue.advance(9);
+    queue.clear();
+    assert_eq!(Rc::strong_count(&value), 1, "dropped at once");
+    assert_eq!((queue.len(), queue.next_deadline(), queue.now()), (0, None, 9));
+    let again = queue.insert(value.clone());
+    assert!(handles.iter().all(|handle| !queue.contains(*handle) && queue.get(*handle).is_none()));
+    assert_eq!(queue.deadline_of(again), Some(14));
+    drop(queue);
+    assert_eq!(Rc::strong_count(&value), 1);
+}
+
+#[test]
+fn the_last_one_is_refreshed_where_it_is_and_the_only_one_moves_the_next_deadline() {
+    let mut queue = SameDelay::new(10, 0);
+    let first = queue.insert(1);
+    queue.advance(3);
+    assert!(queue.refresh(first));
+    assert_eq!(queue.next_deadline(), Some(13));
+    let last = queue.insert(2);
+    queue.advance(4);
+    assert!(queue.refresh(last));
+    assert_eq!((queue.next_deadline(), queue.deadline_of(last)), (Some(13), Some(14)));
+    queue.advance(13);
+    assert_eq!(queue.pop_expired(), Some((first, 1)));
+    assert!(queue.pop_expired().is_none());
+    queue.advance(14);
+    assert_eq!(queue.pop_expired(), Some((last, 2)));
+}
+
+/// Like the wheel: nothing is copied when it grows, and what is free is used again.
+#[test]
+fn it_takes_room_for_what_is_armed_at_once_and_reserves_it_beforehand() {
+    let mut queue = SameDelay::new(10, 0);
+    assert_eq!(queue.heap_bytes(), 0, "an empty one allocates nothing");
+    queue.reserve(1_000);
+    let reserved = queue.heap_bytes();
+    for now in 1..=1_000 {
+        queue.advance(now);
+        let expired: Vec<_> = std::iter::from_fn(|| queue.pop_expired()).collect();
+        assert_eq!(expired.len(), if now > 10 { 90 } else { 0 });
+        let handles: Vec<_> = (0..100_u64).map(|value| queue.insert(value)).collect();
+        for handle in handles.into_iter().step_by(10) {
+            assert!(queue.cancel(handle).is_some());
+        }
+    }
+    assert_eq!(queue.len(), 900);
+    // The numbers of those that are free come on top.
+    assert!(queue.heap_bytes() < reserved + 8_192, "{} after {reserved}", queue.heap_bytes());
 }

@@ -33,6 +33,7 @@ impl Contender {
             && (self.ability.stale_handles || !needs.stale_handles)
             && (self.ability.jumps || !needs.jumps)
             && self.ability.delay_max >= needs.delay_max
+            && (self.ability.any_delay || !needs.any_delay)
     }
 
     /// `None` if it panicked.
@@ -46,9 +47,13 @@ impl Contender {
     }
 }
 
+/// How many of them are ours.
+pub(crate) const OURS: usize = 2;
+
 /// Ours first, then the exact ones, then the rest.
 pub(crate) const ALL: &[Contender] = &[
     Contender::of::<peers::wheel::Ours>(),
+    Contender::of::<peers::same_delay::Queue>(),
     Contender::of::<peers::btree_map::Map>(),
     Contender::of::<peers::binary_heap::LazyHeap>(),
     Contender::of::<peers::orx::IndexedHeap>(),
@@ -63,7 +68,7 @@ pub(crate) const ALL: &[Contender] = &[
 ];
 
 /// The sorted map: dull, and right.
-pub(crate) const REFERENCE: &Contender = &ALL[1];
+pub(crate) const REFERENCE: &Contender = &ALL[OURS];
 
 /// Does nothing: what the harness itself costs.
 pub(crate) const NOTHING: Contender = Contender::of::<peers::nothing::Nothing>();

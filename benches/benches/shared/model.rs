@@ -99,8 +99,8 @@ pub(crate) fn check<P: Peer>() -> Findings {
         if matches!(pace, Pace::Jumps { .. }) && !P::ABILITY.jumps {
             continue;
         }
-        let mut trial = Trial::<P>::new();
-        let ended = catch_unwind(AssertUnwindSafe(|| trial.run(bits, pace)));
+        let mut trial = Trial::<P>::new(bits);
+        let ended = catch_unwind(AssertUnwindSafe(|| trial.run(pace)));
         let mut found = trial.findings;
         if ended.is_err() {
             found.panics += 1;
@@ -133,8 +133,15 @@ impl Findings {
     }
 }
 
+/// The delay of all timers, for a peer that has but one.
+const fn one_delay(bits: u32) -> u64 {
+    1 << (bits - 1)
+}
+
 struct Trial<P: Peer> {
     peer: P,
+    /// Delays are up to 2^`bits`, or all half of that.
+    bits: u32,
     /// Deadline and arming of what is armed, by value.
     armed: BTreeMap<u64, (u64, u64)>,
     /// Values of what is armed, by deadline and arming.
@@ -147,9 +154,15 @@ struct Trial<P: Peer> {
 }
 
 impl<P: Peer> Trial<P> {
-    fn new() -> Self {
+    fn new(bits: u32) -> Self {
+        let peer = if P::ABILITY.any_delay {
+            P::new(STEPS)
+        } else {
+            P::with_delay(STEPS, one_delay(bits))
+        };
         Self {
-            peer: P::new(STEPS),
+            peer,
+            bits,
             armed: BTreeMap::new(),
             order: BTreeMap::new(),
             handles: Vec::new(),
@@ -160,15 +173,19 @@ impl<P: Peer> Trial<P> {
         }
     }
 
-    fn run(&mut self, bits: u32, pace: Pace) {
+    fn run(&mut self, pace: Pace) {
         let mut rng = rng();
         for _ in 0..STEPS {
             match rng.u8(0..20) {
-                0..9 => self.insert(log_uniform(&mut rng, bits)),
+                0..9 => {
+                    let delay = self.delay(&mut rng);
+                    self.insert(delay);
+                }
                 9..12 => self.cancel(rng.usize(..self.handles.len().max(1))),
                 12..14 => {
                     let nth = rng.usize(..self.handles.len().max(1));
-                    self.reschedule(nth, log_uniform(&mut rng, bits));
+                    let delay = self.delay(&mut rng);
+                    self.reschedule(nth, delay);
                 }
                 _ => {
                     let ticks = match pace {
@@ -181,11 +198,15 @@ impl<P: Peer> Trial<P> {
             }
             self.ask();
         }
-        self.advance(1 << (bits + 1));
+        self.advance(1 << (self.bits + 1));
         self.findings.lost += self.armed.len() as u64;
         while !self.handles.is_empty() {
             self.cancel(0);
         }
+    }
+
+    fn delay(&self, rng: &mut fastrand::Rng) -> u64 {
+        if P::ABILITY.any_delay { log_uniform(rng, self.bits) } else { one_delay(self.bits) }
     }
 
     fn arm(&mut self, value: u64, deadline: u64) {

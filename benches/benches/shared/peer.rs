@@ -15,6 +15,11 @@ pub(crate) trait Peer: Sized {
     /// know it beforehand.
     fn new(capacity: usize) -> Self;
 
+    /// The same where all that will be armed has one delay: for those that must know that.
+    fn with_delay(capacity: usize, _delay: u64) -> Self {
+        Self::new(capacity)
+    }
+
     fn insert(&mut self, deadline: u64, value: u64) -> Self::Handle;
 
     /// Arms what nobody will cancel.
@@ -65,6 +70,8 @@ pub(crate) struct Ability {
     pub(crate) next_deadline: bool,
     /// Delays that it takes.
     pub(crate) delay_max: u64,
+    /// It takes different ones. Without it, it can do nothing but timers of one delay.
+    pub(crate) any_delay: bool,
     /// It jumps over empty time. Without it, each tick is walked.
     pub(crate) jumps: bool,
     /// A handle may be used when its timer has fired.
@@ -76,6 +83,7 @@ impl Ability {
         virtual_time: true,
         next_deadline: true,
         delay_max: u64::MAX,
+        any_delay: true,
         jumps: true,
         stale_handles: true,
     };

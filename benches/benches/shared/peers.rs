@@ -8,6 +8,7 @@ pub(crate) mod mio_extras;
 pub(crate) mod nexus;
 pub(crate) mod nothing;
 pub(crate) mod orx;
+pub(crate) mod same_delay;
 pub(crate) mod tm_wheel;
 pub(crate) mod tokio_queue;
 pub(crate) mod tokio_sleep;

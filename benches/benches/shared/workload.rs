@@ -52,6 +52,7 @@ pub(crate) struct Needs {
     pub(crate) next_deadline: bool,
     pub(crate) jumps: bool,
     pub(crate) delay_max: u64,
+    pub(crate) any_delay: bool,
     pub(crate) stale_handles: bool,
 }
 
@@ -125,6 +126,10 @@ impl Workload {
             next_deadline: matches!(self, Self::NextDeadline | Self::Sparse),
             jumps: far > super::inputs::MINUTE,
             delay_max: far,
+            any_delay: !matches!(
+                self,
+                Self::SingleDuration | Self::Timeouts | Self::KeepAlive | Self::EqualDeadlines
+            ),
             stale_handles: matches!(
                 self,
                 Self::Mixed | Self::Timeouts | Self::Reschedule | Self::KeepAlive

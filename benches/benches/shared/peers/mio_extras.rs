@@ -15,6 +15,7 @@ impl Peer for MioExtras {
         virtual_time: false,
         next_deadline: false,
         delay_max: u64::MAX,
+        any_delay: true,
         jumps: false,
         stale_handles: true,
     };

@@ -74,7 +74,7 @@ pub(super) fn one_advance<P: Peer>(size: usize) -> Outcome {
 
 pub(super) fn equal_deadlines<P: Peer>(size: usize) -> Outcome {
     const DEADLINE: u64 = 1_000;
-    let mut peer = P::new(size);
+    let mut peer = P::with_delay(size, DEADLINE);
     let mut digest = Digest::default();
     let ((), time) = measured(|| {
         for value in 0..size as u64 {

@@ -185,7 +185,7 @@ pub(super) fn timeouts<P: Peer>(size: usize) -> Outcome {
     let mut rng = rng();
     let operations = size.max(200_000);
     let answered: Vec<bool> = (0..size + operations).map(|_| rng.u8(0..20) != 0).collect();
-    let mut peer = P::new(size + operations / 10 + 100);
+    let mut peer = P::with_delay(size + operations / 10 + 100, TIMEOUT);
     let mut handles: VecDeque<_> =
         (0..size).map(|nth| (nth, peer.insert(TIMEOUT, nth as u64))).collect();
     let mut unanswered = Vec::with_capacity(answered.len());

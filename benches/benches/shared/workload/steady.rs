@@ -7,11 +7,15 @@ use crate::shared::meter::measured;
 use crate::shared::peer::{Peer, period_of};
 
 /// Moves the timers in the order given, all to `delay` ahead, with a tick each `moves_per_tick`.
-fn refresh<P: Peer>(size: usize, order: &[u32], delay: u64, moves_per_tick: usize) -> Outcome {
-    let deadlines = uniform(&mut rng(), size, delay);
-    let mut peer = P::new(size);
+fn refresh<P: Peer>(
+    deadlines: &[u64],
+    order: &[u32],
+    delay: u64,
+    moves_per_tick: usize,
+) -> Outcome {
+    let mut peer = P::with_delay(deadlines.len(), delay);
     let mut handles: Vec<_> =
-        (0..).zip(&deadlines).map(|(value, deadline)| peer.insert(*deadline, value)).collect();
+        (0..).zip(deadlines).map(|(value, deadline)| peer.insert(*deadline, value)).collect();
     let mut now = 0;
     let mut digest = Digest::default();
     let ((), time) = measured(|| {
@@ -41,15 +45,19 @@ fn moves(size: usize) -> usize {
 }
 
 pub(super) fn reschedule<P: Peer>(size: usize) -> Outcome {
-    let mut rng = rng();
-    let order: Vec<_> = (0..moves(size)).map(|_| rng.u32(..number(size))).collect();
-    refresh::<P>(size, &order, 30_000, 100)
+    const DELAY: u64 = 30_000;
+    let mut order = rng();
+    let order: Vec<_> = (0..moves(size)).map(|_| order.u32(..number(size))).collect();
+    refresh::<P>(&uniform(&mut rng(), size, DELAY), &order, DELAY, 100)
 }
 
 /// Connections take turns, as they do under load.
 pub(super) fn keep_alive<P: Peer>(size: usize) -> Outcome {
+    const DELAY: u64 = 5_000;
+    let mut deadlines = uniform(&mut rng(), size, DELAY);
+    deadlines.sort_unstable();
     let order: Vec<_> = (0..number(size)).cycle().take(moves(size)).collect();
-    refresh::<P>(size, &order, 5_000, 1_000)
+    refresh::<P>(&deadlines, &order, DELAY, 1_000)
 }
 
 /// Deadlines are far enough ahead that none is due, and near enough that a wheel has work.
@@ -100,7 +108,7 @@ pub(super) fn single_duration<P: Peer, const DELAY: u64>(
 ) -> Outcome {
     // Which tick a timer falls to, so that `size` of them are armed at any time.
     let share = |tick: u64| (size as u64 * (tick + 1) / DELAY) - (size as u64 * tick / DELAY);
-    let mut peer = P::new(size + size / 100 + 100);
+    let mut peer = P::with_delay(size + size / 100 + 100, DELAY);
     let mut value = 0;
     for tick in 0..DELAY {
         for _ in 0..share(tick) {
