@@ -21,7 +21,7 @@ const fn most<const BITS: u32>() -> usize {
 }
 
 /// Places for them. Those that were taken out leave theirs at the front, until the others are moved there; so
-/// nothing has to be done when the last one leaves, and there is always one after it.
+/// nothing has to be done when the last one leaves, and there is always a place after it.
 const PLACES: usize = 2 * ROOM;
 
 /// No record.

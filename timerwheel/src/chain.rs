@@ -58,7 +58,8 @@ impl Pool {
         usize::try_from(self.taken - self.given_back).unwrap_or(usize::MAX)
     }
 
-    /// Chunks that slots were ever given: as long as that is the same, none has two sets more than before.
+    /// Chunks that slots were ever given: as long as that is the same, none has three sets more than before,
+    /// nor any that had none.
     #[inline]
     pub(crate) fn taken(&self) -> u64 {
         self.taken

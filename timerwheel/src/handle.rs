@@ -14,8 +14,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 ///   count is at its end after 2<sup>32</sup> − 2 timers;
 /// - *another wheel*: each wheel of the process has a number of its own, taken when it is made and
 ///   again by [`clear`](crate::TimerWheel::clear), by [`drain`](crate::TimerWheel::drain) and by
-///   [`shrink_to_fit`](crate::TimerWheel::shrink_to_fit) with nothing armed. Only after
-///   2<sup>32</sup> wheels made or emptied like this does a number come up again.
+///   [`shrink_to_fit`](crate::TimerWheel::shrink_to_fit) with nothing armed; so has each
+///   [`SameDelay`](crate::SameDelay). Only after 2<sup>32</sup> wheels made or emptied like this does a number come up again.
 ///
 /// ```
 /// use timerwheel::{TimerHandle, TimerWheel};

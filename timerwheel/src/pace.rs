@@ -121,7 +121,7 @@ impl Rest {
 
     /// From when on there will be a share; but no later than in half of the time, for more may come in, or
     /// there may be less time than it seems. What is too little for a share before the last time is not looked
-    /// at until then, unless more comes in.
+    /// at until then, unless more comes in than the chunk it has begun takes.
     #[inline]
     pub(crate) fn next_look(self, step: Step) -> Look {
         let shares = u64::from((self.sets / BATCH).max(u32::from(self.sets > 0)));

@@ -19,6 +19,9 @@ use crate::interval::{NO_RHYTHM, Rhythm};
 use crate::segments::Segments;
 use crate::slot::Tag;
 
+/// Places there are at most. The last numbers are left out: `u32::MAX` means none elsewhere.
+const MOST: usize = u32::MAX as usize - 1023;
+
 /// Entries per segment: 4 KiB of them if the value is a word.
 const SEGMENT: usize = 128;
 
@@ -71,6 +74,7 @@ impl<T> Store<T> {
 
     pub(crate) fn reserve(&mut self, additional: usize) {
         let wanted = self.len().saturating_add(additional);
+        assert!(wanted <= MOST, "at most 2^32 - 1024 timers can be armed");
         while self.capacity() < wanted {
             self.grow();
         }
@@ -78,11 +82,7 @@ impl<T> Store<T> {
 
     #[cold]
     fn grow(&mut self) {
-        // The last numbers are left out: `u32::MAX` means none elsewhere.
-        assert!(
-            self.entries.len() < u32::MAX as usize - 1024,
-            "a wheel holds at most 2^32 - 1024 timers"
-        );
+        assert!(self.entries.len() < MOST, "at most 2^32 - 1024 timers can be armed");
         let segment = self.entries.len() / SEGMENT;
         let generation = self.firsts.get(segment).copied().unwrap_or(Generation::FIRST);
         self.entries.grow(|| Entry::Vacant { generation });

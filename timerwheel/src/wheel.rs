@@ -295,6 +295,10 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     /// Makes room for `additional` more timers. Growing never moves what is there, so this only
     /// takes the allocation out of later inserts.
+    ///
+    /// # Panics
+    ///
+    /// When that would be more than 2<sup>32</sup> − 1024.
     pub fn reserve(&mut self, additional: usize) {
         self.store.reserve(additional);
     }

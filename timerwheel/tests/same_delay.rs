@@ -5,7 +5,7 @@ mod common;
 use std::rc::Rc;
 
 use common::Random;
-use timerwheel::{SameDelay, TimerHandle, TimerWheel};
+use timerwheel::{Expired, SameDelay, TimerHandle, TimerWheel};
 
 #[test]
 fn the_queue_agrees_with_the_wheel() {
@@ -35,13 +35,16 @@ fn the_queue_agrees_with_the_wheel() {
                     wheel.advance(0);
                 }
                 _ => {
-                    let popped = queue.pop_expired().map(|(_, value)| value);
-                    assert_eq!(popped, wheel.pop_expired().map(|expired| expired.value));
+                    let told =
+                        |expired: Expired<u64>| (expired.value, expired.deadline, expired.late);
+                    assert_eq!(queue.pop_expired().map(told), wheel.pop_expired().map(told));
                 }
             }
             assert_eq!((queue.len(), queue.now()), (wheel.len(), wheel.now()));
             assert_eq!(queue.is_empty(), wheel.is_empty());
             assert_eq!(queue.next_deadline(), wheel.next_deadline());
+            assert!(queue.iter().map(|(_, deadline, _)| deadline).is_sorted());
+            assert_eq!(queue.iter().count(), wheel.len());
             for (a, b) in &handles {
                 assert_eq!(queue.contains(*a), wheel.contains(*b));
                 assert_eq!(queue.deadline_of(*a), wheel.deadline_of(*b));
@@ -50,6 +53,14 @@ fn the_queue_agrees_with_the_wheel() {
                 assert!(!queue.contains(*b) && !wheel.contains(*a), "strangers' handles");
             }
         }
+        let listed: Vec<_> =
+            queue.iter().map(|(handle, deadline, value)| (handle, deadline, *value)).collect();
+        let drained: Vec<_> = queue.drain().collect();
+        assert_eq!(drained, listed, "one by one as they would have come");
+        let told = drained.into_iter().map(|(_, deadline, value)| (deadline, value));
+        assert!(told.eq(wheel.drain().map(|(_, deadline, value)| (deadline, value))));
+        assert!(queue.is_empty() && queue.next_deadline().is_none());
+        assert!(handles.iter().all(|(handle, _)| !queue.contains(*handle)));
     }
 }
 
@@ -81,10 +92,13 @@ fn the_last_one_is_refreshed_where_it_is_and_the_only_one_moves_the_next_deadlin
     assert!(queue.refresh(last));
     assert_eq!((queue.next_deadline(), queue.deadline_of(last)), (Some(13), Some(14)));
     queue.advance(13);
-    assert_eq!(queue.pop_expired(), Some((first, 1)));
+    assert_eq!(
+        queue.pop_expired().map(|expired| (expired.handle, expired.value)),
+        Some((first, 1))
+    );
     assert!(queue.pop_expired().is_none());
     queue.advance(14);
-    assert_eq!(queue.pop_expired(), Some((last, 2)));
+    assert_eq!(queue.pop_expired().map(|expired| (expired.handle, expired.value)), Some((last, 2)));
 }
 
 /// Like the wheel: nothing is copied when it grows, and what is free is used again.
@@ -106,4 +120,30 @@ fn it_takes_room_for_what_is_armed_at_once_and_reserves_it_beforehand() {
     assert_eq!(queue.len(), 900);
     // The numbers of those that are free come on top.
     assert!(queue.heap_bytes() < reserved + 8_192, "{} after {reserved}", queue.heap_bytes());
+}
+
+#[test]
+fn what_is_free_at_the_end_is_given_back() {
+    let mut queue = SameDelay::new(10, 0);
+    let handles: Vec<_> = (0..1_000).map(|value| queue.insert(value)).collect();
+    for handle in &handles[10..] {
+        queue.cancel(*handle);
+    }
+    queue.shrink_to_fit();
+    assert_eq!((queue.len(), queue.capacity()), (10, 128));
+    assert!(handles[..10].iter().all(|handle| queue.contains(*handle)));
+    assert!(handles[10..].iter().all(|handle| !queue.contains(*handle)));
+    for handle in &handles[..10] {
+        queue.cancel(*handle);
+    }
+    queue.shrink_to_fit();
+    assert_eq!(queue.heap_bytes(), 0);
+    queue.insert(7);
+    assert!(handles.iter().all(|handle| !queue.contains(*handle)));
+}
+
+#[test]
+#[should_panic(expected = "at most 2^32 - 1024 timers")]
+fn more_than_there_are_numbers_for_is_refused_before_anything_is_allocated() {
+    SameDelay::<u64>::new(1, 0).reserve(usize::MAX);
 }

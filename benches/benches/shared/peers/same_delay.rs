@@ -15,7 +15,7 @@ pub(crate) struct Queue {
 const START: u64 = 1 << 40;
 
 impl Peer for Queue {
-    const NAME: &'static str = "timerwheel, SameDelay";
+    const NAME: &'static str = "timerwheel SameDelay";
     const ABILITY: Ability = Ability { any_delay: false, ..Ability::FULL };
 
     type Handle = TimerHandle;
@@ -32,6 +32,7 @@ impl Peer for Queue {
     #[inline]
     fn insert(&mut self, deadline: u64, value: u64) -> TimerHandle {
         let now = self.first + deadline;
+        debug_assert!(now >= self.queue.now(), "all have one delay");
         if now > self.queue.now() {
             self.queue.advance(now);
         }
@@ -43,16 +44,18 @@ impl Peer for Queue {
         self.queue.cancel(handle)
     }
 
+    /// To a delay from now, as everybody else.
     #[inline]
-    fn reschedule(&mut self, handle: &mut TimerHandle, _: u64) -> bool {
+    fn reschedule(&mut self, handle: &mut TimerHandle, deadline: u64) -> bool {
+        debug_assert_eq!(self.first + deadline, self.queue.now());
         self.queue.refresh(*handle)
     }
 
     #[inline]
     fn advance(&mut self, now: u64, mut fired: impl FnMut(u64)) {
         self.queue.advance(START + now);
-        while let Some((_, value)) = self.queue.pop_expired() {
-            fired(value);
+        while let Some(expired) = self.queue.pop_expired() {
+            fired(expired.value);
         }
     }
 

@@ -30,8 +30,9 @@ fn refresh<P: Peer>(
             peer.advance(now, |value| digest.add(value));
         }
     });
-    for handle in handles {
-        peer.cancel(handle);
+    // Whether they were moved where they should be, and in which order they come then.
+    for now in now + 1..=now + delay {
+        peer.advance(now, |value| digest.add(value));
     }
     Outcome { time, operations: order.len() as u64, digest }
 }
@@ -46,8 +47,8 @@ fn moves(size: usize) -> usize {
 
 pub(super) fn reschedule<P: Peer>(size: usize) -> Outcome {
     const DELAY: u64 = 30_000;
-    let mut order = rng();
-    let order: Vec<_> = (0..moves(size)).map(|_| order.u32(..number(size))).collect();
+    let mut turns = rng();
+    let order: Vec<_> = (0..moves(size)).map(|_| turns.u32(..number(size))).collect();
     refresh::<P>(&uniform(&mut rng(), size, DELAY), &order, DELAY, 100)
 }
 
