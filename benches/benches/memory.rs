@@ -27,6 +27,7 @@ fn main() {
     }
     println!();
     row::<peers::wheel::Ours>(sizes);
+    row::<peers::same_delay::Queue>(sizes);
     row::<peers::btree_map::Map>(sizes);
     row::<peers::binary_heap::LazyHeap>(sizes);
     row::<peers::orx::IndexedHeap>(sizes);

@@ -12,7 +12,7 @@ use crate::store::{Armed, At, Entry, Kind, Store, Vacancy};
 use crate::wheel::Expired;
 
 /// One-shots of one delay, in ticks: whatever is done with one of them is O(1), and so is the exact next
-/// deadline. Each takes 44 bytes if its value is a word.
+/// deadline. Each takes 41 bytes if its value is a word.
 ///
 /// It keeps the promises of [`TimerWheel`](crate::TimerWheel) that concern one-shots: exact, in the
 /// order of arming, in two phases, by handles that can go stale but never wrong, with values that

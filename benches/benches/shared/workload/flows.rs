@@ -26,8 +26,13 @@ fn cancel_all<P: Peer>(peer: &mut P, handles: Vec<P::Handle>, digest: &mut Diges
 }
 
 pub(super) fn filled<P: Peer>(size: usize) -> P {
-    let deadlines = uniform(&mut rng(), size, MINUTE);
-    let mut peer = P::new(size);
+    let mut deadlines = uniform(&mut rng(), size, MINUTE);
+    let mut peer = if P::ABILITY.any_delay {
+        P::new(size)
+    } else {
+        deadlines.sort_unstable();
+        P::with_delay(size, MINUTE)
+    };
     for (value, deadline) in (0..).zip(deadlines) {
         peer.insert_forget(deadline, value);
     }
