@@ -153,6 +153,8 @@ impl<T> SameDelay<T> {
     }
 
     /// Moves the time on. A `now` before the last one is taken as the last one.
+    ///
+    /// Only this makes timers due: what is armed afterwards waits for the next call, even with no delay.
     #[inline]
     pub fn advance(&mut self, now: u64) {
         self.collected = self.armings;
