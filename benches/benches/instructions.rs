@@ -46,10 +46,10 @@ const BOUNDS: [(Workload, f64); 14] = [
 
 /// The same of the queue for timers of one delay.
 const SAME_DELAY_BOUNDS: [(Workload, f64); 4] = [
-    (Workload::SingleDuration, 136.0),
-    (Workload::Timeouts, 155.0),
-    (Workload::KeepAlive, 91.0),
-    (Workload::EqualDeadlines, 176.0),
+    (Workload::SingleDuration, 113.0),
+    (Workload::Timeouts, 113.0),
+    (Workload::KeepAlive, 64.0),
+    (Workload::EqualDeadlines, 134.0),
 ];
 
 /// The peers that come first in time; the rest take valgrind too long to be worth it.

@@ -83,8 +83,7 @@ fn a_queue_of_one_delay_runs_in_constant_memory() {
         while queue.pop_expired().is_some() {}
     }
     let most = held(&region);
-    // A segment of 128 places and a block of free numbers, as in the wheel.
-    assert!(most < 8192, "{most} bytes for ten timers");
+    assert!(most < 4096, "{most} bytes for ten timers");
 }
 
 fn what_mass_cancels_leave_is_bounded_and_can_be_given_back() {
