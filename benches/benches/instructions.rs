@@ -80,7 +80,7 @@ fn main() -> ExitCode {
 fn check_bounds() -> ExitCode {
     let mut kept = true;
     println!("\n## Instructions per operation at {SIZE} timers, net of the harness\n");
-    for (peer, bounds) in [(&ALL[0], &BOUNDS[..]), (&ALL[1], &SAME_DELAY_BOUNDS)] {
+    for (peer, bounds) in ALL.iter().zip([&BOUNDS[..], &SAME_DELAY_BOUNDS]) {
         println!("{}:", peer.name);
         for &(workload, bound) in bounds {
             let (title, unit) = workload.title();

@@ -250,58 +250,45 @@ fn median(values: &[f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// A peer by name, and a workload of it that tells how long each tick took.
-type ByTick = (&'static str, fn(usize) -> (Vec<Duration>, Outcome));
+/// A workload that tells how long each tick took.
+type ByTick = fn(usize) -> (Vec<Duration>, Outcome);
 
-/// Draining, for the peers whose ticks are told.
-const DRAINS: [ByTick; 7] = [
-    drain::<peers::wheel::Ours>(),
-    drain::<peers::btree_map::Map>(),
-    drain::<peers::orx::IndexedHeap>(),
-    drain::<peers::tm_wheel::TmWheel>(),
-    drain::<peers::nexus::Bounded>(),
-    drain::<peers::bitwheel::BitWheel>(),
-    drain::<peers::hashed_wheel::HashedWheel>(),
+/// The peers whose ticks are told, with a drain and with timers of one duration.
+const BY_TICK: [(Contender, ByTick, ByTick); 8] = [
+    by_tick::<peers::wheel::Ours>(),
+    by_tick::<peers::same_delay::Queue>(),
+    by_tick::<peers::btree_map::Map>(),
+    by_tick::<peers::orx::IndexedHeap>(),
+    by_tick::<peers::tm_wheel::TmWheel>(),
+    by_tick::<peers::nexus::Bounded>(),
+    by_tick::<peers::bitwheel::BitWheel>(),
+    by_tick::<peers::hashed_wheel::HashedWheel>(),
 ];
 
-const fn drain<P: Peer>() -> ByTick {
-    (P::NAME, workload::drain_by_tick::<P>)
-}
-
-/// The same with timers of one duration.
-const MINUTES: [ByTick; 8] = [
-    minutes::<peers::wheel::Ours>(),
-    minutes::<peers::same_delay::Queue>(),
-    minutes::<peers::btree_map::Map>(),
-    minutes::<peers::orx::IndexedHeap>(),
-    minutes::<peers::tm_wheel::TmWheel>(),
-    minutes::<peers::nexus::Bounded>(),
-    minutes::<peers::bitwheel::BitWheel>(),
-    minutes::<peers::hashed_wheel::HashedWheel>(),
-];
-
-const fn minutes<P: Peer>() -> ByTick {
-    (P::NAME, workload::minutes_by_tick::<P>)
+const fn by_tick<P: Peer>() -> (Contender, ByTick, ByTick) {
+    (Contender::of::<P>(), workload::drain_by_tick::<P>, workload::minutes_by_tick::<P>)
 }
 
 /// Tick by tick: what a loop would feel.
 fn print_worst_ticks(plan: &Plan) {
     for &size in &plan.sizes {
         println!("\n## Worst tick: µs per advance and its expiries, draining {size} timers\n");
-        print_ticks(plan, size, &DRAINS);
+        let drains = BY_TICK.iter().filter(|(peer, ..)| peer.can(Workload::Drain));
+        print_ticks(plan, size, drains.map(|(peer, drain, _)| (peer.name, *drain)));
     }
     // Fewer of them are a pause nowhere.
     if let Some(&size) = plan.sizes.last() {
         println!(
             "\n## Worst tick of one duration: µs per advance and its expiries, {size} timers of 60,000 ticks\n"
         );
-        print_ticks(plan, size, &MINUTES);
+        print_ticks(plan, size, BY_TICK.iter().map(|(peer, _, minutes)| (peer.name, *minutes)));
     }
 }
 
 /// The same ticks do the same work in every round, so the least time of each over the rounds is that
 /// of the work, and not of the machine's noise.
-fn print_ticks(plan: &Plan, size: usize, peers: &[ByTick]) {
+fn print_ticks(plan: &Plan, size: usize, peers: impl Iterator<Item = (&'static str, ByTick)>) {
+    let peers: Vec<_> = peers.collect();
     println!("{:<30}{:>10}{:>10}{:>10}{:>10}", "", "p50", "p99", "p99.9", "max");
     let mut least: Vec<Vec<Duration>> = vec![Vec::new(); peers.len()];
     for _ in 0..plan.rounds_max.min(5) {

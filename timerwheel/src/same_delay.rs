@@ -17,8 +17,8 @@ use crate::wheel::Expired;
 /// order of arming, in two phases, by handles that can go stale but never wrong, with values that
 /// are dropped at once, and without garbage of any kind.
 ///
-/// Arming, cancelling and firing take it two thirds of the wheel's time and less, firing a quarter where
-/// timers are many. Refreshing takes it as long as the wheel, or a little longer.
+/// Arming, cancelling and firing take it less time than the wheel, firing a quarter of it where timers are
+/// many. Refreshing takes up to a quarter longer.
 ///
 /// ```
 /// use timerwheel::SameDelay;

@@ -81,7 +81,7 @@ fn what_is_cleared_is_dropped_and_its_handles_are_stale() {
 }
 
 #[test]
-fn the_last_one_is_refreshed_where_it_is_and_the_only_one_moves_the_next_deadline() {
+fn the_last_one_can_be_refreshed_and_the_only_one_moves_the_next_deadline() {
     let mut queue = SameDelay::new(10, 0);
     let first = queue.insert(1);
     queue.advance(3);
@@ -147,4 +147,10 @@ fn what_was_never_used_is_given_back_and_all_of_it_when_nothing_is_armed() {
 #[should_panic(expected = "at most 2^32 - 1 timers")]
 fn more_than_there_are_numbers_for_is_refused_before_anything_is_allocated() {
     SameDelay::<u64>::new(1, 0).reserve(usize::MAX);
+}
+
+#[test]
+#[should_panic(expected = "at most 2^32 - 1024 timers")]
+fn so_it_is_by_the_wheel() {
+    TimerWheel::<u64>::new(0).reserve(usize::MAX);
 }

@@ -152,6 +152,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
 
     #[inline(never)]
     fn sort_levels_ahead(&mut self, collected: usize) {
+        // A set for each four: some twice as many records as were collected.
         let most = u32::try_from(collected / 4).map_or(u32::MAX, |due| due.max(SORTED));
         let step = self.filing.begin_to_sort(self.now);
         for level in 1..self.filing.levels() {
@@ -231,6 +232,7 @@ impl<T, const BITS: u32> TimerWheel<T, BITS> {
     fn collect_few(&mut self, taken: &mut Taken, level: u32) {
         let tag = taken.tag();
         self.due.begin_slot();
+        // Mostly there is none, and to be told so would be a call.
         while taken.sets() > 0
             && let Some(set) = self.filing.next_set(taken).copied()
         {

@@ -32,7 +32,6 @@ impl Peer for Queue {
     #[inline]
     fn insert(&mut self, deadline: u64, value: u64) -> TimerHandle {
         let now = self.first + deadline;
-        debug_assert!(now >= self.queue.now(), "all have one delay");
         if now > self.queue.now() {
             self.queue.advance(now);
         }
@@ -46,8 +45,7 @@ impl Peer for Queue {
 
     /// To a delay from now, as everybody else.
     #[inline]
-    fn reschedule(&mut self, handle: &mut TimerHandle, deadline: u64) -> bool {
-        debug_assert_eq!(self.first + deadline, self.queue.now());
+    fn reschedule(&mut self, handle: &mut TimerHandle, _: u64) -> bool {
         self.queue.refresh(*handle)
     }
 
